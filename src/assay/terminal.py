@@ -1,0 +1,66 @@
+"""How commands speak: one JSON document on stdout, everything else on stderr, errors as one sentence.
+
+Exit codes: 0 done and accepted; 1 done, but the answer is no or unknown; 2 wrong usage or bad input; 3 something
+outside failed. `command` puts a function under these conventions.
+"""
+
+import functools
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+
+from assay.core.errors import AssayError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def emit(document: Any) -> None:
+    """Print `document` as the command's one JSON document."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def finish(ok: bool) -> NoReturn:
+    """End the command: 0 if the answer is yes, 1 if it is no or unknown."""
+    raise typer.Exit(0 if ok else 1)
+
+
+def debugging() -> bool:
+    return os.environ.get("ASSAY_DEBUG", "") not in ("", "0")
+
+
+def command(function: Callable[P, T]) -> Callable[P, T]:
+    """Turn an `AssayError` into its sentence and exit code. `--debug` (or ASSAY_DEBUG=1) shows the traceback."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except AssayError as error:
+            if debugging():
+                traceback.print_exc()
+            if kwargs.get("json_"):
+                emit({"error": {"kind": type(error).__name__, "message": str(error)}})
+            err.print(f"[bold red]error:[/] {_plain(str(error))}")
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            err.print("Interrupted. Run the same command again to continue.")
+            raise typer.Exit(130) from None
+
+    return wrapped
+
+
+def _plain(text: str) -> str:
+    """`text` without console markup or control characters: it may quote a hostile file name."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text).replace("[", r"\[")
