@@ -5,6 +5,8 @@ entries and signed tree heads make any later change visible. The format is in `d
 """
 
 from assay.core.ledger.audit import Problem, Report
+from assay.core.ledger.bundle import check_consistency_document, check_entry_document
+from assay.core.ledger.importing import import_ledger
 from assay.core.ledger.ledger import ConsistencyProof, InclusionProof, Ledger, open_ledger, verify_ledger
 from assay.core.ledger.merkle import verify_consistency, verify_inclusion
 from assay.core.ledger.rows import Entry
@@ -21,6 +23,9 @@ __all__ = [
     "Statement",
     "Subject",
     "TreeHead",
+    "check_consistency_document",
+    "check_entry_document",
+    "import_ledger",
     "open_ledger",
     "read_head",
     "verify_consistency",

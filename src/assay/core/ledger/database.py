@@ -8,12 +8,14 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import sqlalchemy as sql
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, IntegrityError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from assay.core.errors import AssayError, BadInput, Corrupt, Unavailable
 from assay.core.home import home
@@ -107,7 +109,7 @@ class Database:
         return True
 
     def prepare(self) -> None:
-        """Make the directory and the file of a new SQLite ledger, and switch it to WAL mode for good."""
+        """Make the folder and the file of a new SQLite ledger, and switch it to WAL mode for good."""
         if not self.sqlite:
             return
         try:
@@ -118,13 +120,11 @@ class Database:
         while True:
             # SQLite does not wait for others here, whatever the timeout: two first users would collide.
             try:
-                with self._errors(), self._engine.connect() as connection:
-                    raw = connection.connection.driver_connection
-                    assert isinstance(raw, sqlite3.Connection)  # noqa: S101 -- for the type checker
+                with self._errors(), closing(sqlite3.connect(self.place, timeout=LOCK_SECONDS)) as raw:
                     raw.execute("PRAGMA journal_mode = WAL")
                 return
-            except Unavailable:
-                if time.monotonic() > deadline or not Path(self.place).exists():
+            except Unavailable as error:
+                if not _is_busy(str(error.__cause__)) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
 
@@ -166,11 +166,13 @@ class Database:
     def _explain(self, error: Exception) -> AssayError:
         origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
         reason = " ".join(str(origin).split())[:300] or type(origin).__name__
-        if any(text in reason for text in _BUSY):
+        if _is_busy(reason):
             return Unavailable(f"The ledger {self.place} is busy: other processes kept it for {LOCK_SECONDS} seconds.")
         outside = any(text in reason for text in _OUTSIDE) if self.sqlite else type(origin).__name__ in _SERVER_TROUBLE
         if outside:
             return Unavailable(f"The database of the ledger {self.place} cannot be used: {reason}.")
+        if isinstance(error, IntegrityError):
+            return Corrupt(f"What was to be added contradicts the ledger {self.place} ({reason}): nothing was written.")
         return Corrupt(f"{self.place} is damaged or is no ledger ({reason}): restore it with `assay ledger import`.")
 
 
@@ -213,17 +215,42 @@ def _engine(url: URL) -> sql.Engine:
             return sql.create_engine(url, pool_size=1, max_overflow=8, pool_pre_ping=True)
         except ImportError:
             raise Unavailable("PostgreSQL needs psycopg: run `pip install 'assay[postgres]'`.") from None
-    engine = sql.create_engine(url, pool_size=1, max_overflow=8, connect_args={"timeout": LOCK_SECONDS})
-    sql.event.listen(engine, "connect", _set_up_sqlite)
+    path = Path(url.database or "")
+
+    def connect() -> sqlite3.Connection:
+        # mode=rw: to look for a ledger must not make an empty one. Threads: the pool lends it to one at a time.
+        address = f"file:{quote(str(path))}?mode=rw"
+        raw = sqlite3.connect(address, uri=True, timeout=LOCK_SECONDS, check_same_thread=False, isolation_level=None)
+        raw.execute("PRAGMA synchronous = FULL")  # a commit returns when the disk has it, also in WAL mode
+        raw.execute("PRAGMA trusted_schema = OFF")  # a file from elsewhere must not run functions
+        raw.execute("PRAGMA cell_size_check = ON")
+        return raw
+
+    engine = sql.create_engine("sqlite://", creator=connect, poolclass=sql.QueuePool, pool_size=1, max_overflow=8)
+
+    @sql.event.listens_for(engine, "connect")
+    def _note_file(_raw: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = _identity(path)
+
+    @sql.event.listens_for(engine, "checkout")
+    def _same_file(_raw: sqlite3.Connection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if record.info.get("file") != _identity(path):
+            raise DisconnectionError("the file was replaced")  # an open connection would write into a deleted file
+
     sql.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _set_up_sqlite(raw: sqlite3.Connection, _record: object) -> None:
-    raw.isolation_level = None  # the driver must not begin transactions of its own: `_begin_sqlite` does
-    raw.execute("PRAGMA synchronous = FULL")  # a commit returns when the disk has it, also in WAL mode
-    raw.execute("PRAGMA trusted_schema = OFF")  # a file from elsewhere must not run functions
-    raw.execute("PRAGMA cell_size_check = ON")
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _is_busy(reason: str) -> bool:
+    return any(text in reason for text in _BUSY)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -19,7 +19,24 @@ from assay.core.keys import PublicKey, Signer, signing_key, trusted_keys
 from assay.core.ledger import database as db
 from assay.core.ledger import merkle, witness
 from assay.core.ledger.audit import Problem, Progress, Report, audit
-from assay.core.ledger.rows import Entry, find_by_key, ledger_id, lookup_nodes, public_key, read_entries, read_tree_head
+from assay.core.ledger.bundle import (
+    consistency_document,
+    entry_document,
+    write_checked,
+)
+from assay.core.ledger.rows import (
+    Entry,
+    find_by_key,
+    ledger_id,
+    lookup_nodes,
+    public_key,
+    read_entries,
+    read_tree_head,
+    store_entries,
+    store_head,
+    store_keys,
+    store_ledger,
+)
 from assay.core.ledger.statement import (
     VERDICT_PREDICATE,
     Statement,
@@ -128,7 +145,9 @@ class Ledger:
             if not batch.new:
                 return result
             sealed = sign_head(head.ledger, frontier.size, frontier.root(), head.size, signer)
-            _store(connection, batch.new, batch.hashes, sealed, signer.public)
+            store_entries(connection, zip(batch.new, batch.hashes, strict=True))
+            store_head(connection, sealed)
+            store_keys(connection, [signer.public])
         witness.remember(sealed, self.place)
         return result
 
@@ -161,8 +180,8 @@ class Ledger:
 
     def _check_head(self, head: TreeHead, ledger: str) -> None:
         """Raise unless the last head is truly this ledger's and signed by a key that is trusted here."""
-        own = self._sign_with().public
-        trusted = {own.key_id: own} if head.key_id == own.key_id else trusted_keys(own=self._key)
+        own = self._signer.public if self._signer else None
+        trusted = {own.key_id: own} if own and own.key_id == head.key_id else trusted_keys(own=self._key)
         if head.key_id not in trusted:
             raise BadInput(
                 f"The ledger {self.place} was last signed by the key {head.key_id}, which is not trusted here: check "
@@ -238,6 +257,22 @@ class Ledger:
             path = merkle.prove_consistency(first, second, lambda nodes: lookup_nodes(connection, nodes))
         return ConsistencyProof(first, second, tuple(path))
 
+    def export(self, path: Path) -> int:
+        """Write the whole ledger to `path`, checked, as JSON Lines. Returns the number of entries."""
+        trusted = trusted_keys(own=self._key)
+        with self._database.read() as connection:
+            return write_checked(connection, ledger_id(connection), path, trusted).size
+
+    def entry_document(self, index: int) -> dict[str, Any]:
+        """Entry `index` with the proof that the latest signed head covers it, for `check_entry_document`."""
+        entry, head = self.entry(index), self.tree_head()
+        return entry_document(entry, head, self.prove_inclusion(index, head.size).path)
+
+    def consistency_document(self, first: int, second: int | None = None) -> dict[str, Any]:
+        """Two signed heads and the proof that the second continues the first, for `check_consistency_document`."""
+        old, new = self.tree_head(first), self.tree_head(second)
+        return consistency_document(old, new, self.prove_consistency(old.size, new.size).path)
+
     def verify(
         self,
         *,
@@ -299,8 +334,9 @@ def _begin(database: db.Database, signer: Signer) -> None:
     with database.write() as connection:
         if not database.create_tables(connection):
             return  # another process was faster: its ledger is the ledger
-        connection.execute(sql.insert(db.ledgers), {"id": head.ledger, "schema_version": db.SCHEMA})
-        _store(connection, [], [], head, signer.public)
+        store_ledger(connection, head.ledger)
+        store_head(connection, head)
+        store_keys(connection, [signer.public])
     witness.remember(head, database.place)
 
 
@@ -340,19 +376,3 @@ def _same(entry: Entry, statement: Statement, key: str) -> Entry:
     if entry.statement.content() == statement.content():
         return entry
     raise BadInput(f"The idempotency key {key} belongs to entry {entry.index}, which says something else: use another.")
-
-
-def _store(connection: Connection, new: list[Entry], hashes: list[bytes], head: TreeHead, public: PublicKey) -> None:
-    if new:
-        connection.execute(
-            sql.insert(db.entries),
-            [
-                {"position": e.index, "idempotency_key": e.key, "hashes": h, "envelope": e.envelope}
-                for e, h in zip(new, hashes, strict=True)
-            ],
-        )
-        rows = [{"position": e.index, "digest": s.raw} for e in new for s in e.statement.subjects]
-        connection.execute(sql.insert(db.subjects), rows)
-    connection.execute(sql.insert(db.heads), {"size": head.size, "envelope": head.envelope})
-    if connection.execute(sql.select(db.keys.c.key_id).where(db.keys.c.key_id == public.key_id)).first() is None:
-        connection.execute(sql.insert(db.keys), {"key_id": public.key_id, "public_key": public.raw})

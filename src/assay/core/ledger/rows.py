@@ -1,8 +1,9 @@
-"""From rows to entries, heads and keys: every row that is read is parsed strictly and compared with what it repeats.
+"""Rows as entries, heads and keys: each row that is read is parsed strictly and compared with what it repeats.
 
 Signatures are not checked here: `audit.py` does that for the whole ledger.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -117,3 +118,32 @@ def public_key(key_id: str, raw: bytes) -> PublicKey:
     if key.key_id != key_id:
         raise Corrupt(f"The public key {key_id} has another id, {key.key_id}: run `assay ledger verify`.")
     return key
+
+
+def store_ledger(connection: Connection, ledger: str) -> None:
+    connection.execute(sql.insert(db.ledgers), {"id": ledger, "schema_version": db.SCHEMA})
+
+
+def store_entries(connection: Connection, new: Iterable[tuple[Entry, bytes]]) -> None:
+    """Add entries, each with the hashes of the tree nodes that it completes."""
+    batch = list(new)
+    rows = [
+        {"position": entry.index, "idempotency_key": entry.key, "hashes": hashes, "envelope": entry.envelope}
+        for entry, hashes in batch
+    ]
+    about = [
+        {"position": entry.index, "digest": subject.raw} for entry, _ in batch for subject in entry.statement.subjects
+    ]
+    connection.execute(sql.insert(db.entries), rows)
+    connection.execute(sql.insert(db.subjects), about)
+
+
+def store_head(connection: Connection, head: TreeHead) -> None:
+    connection.execute(sql.insert(db.heads), {"size": head.size, "envelope": head.envelope})
+
+
+def store_keys(connection: Connection, signers: Iterable[PublicKey]) -> None:
+    """Add the public keys that are not there yet."""
+    for key in signers:
+        if connection.execute(sql.select(db.keys.c.key_id).where(db.keys.c.key_id == key.key_id)).first() is None:
+            connection.execute(sql.insert(db.keys), {"key_id": key.key_id, "public_key": key.raw})
