@@ -1,0 +1,176 @@
+"""How much of an item is in a stretch of text: letters aligned, gaps paid for, template phrases discounted.
+
+The parts an item and a text have in common are chained in the order of the text. Each common letter counts as much as
+it tells, each skipped letter costs; jumping back in the item (sentences shuffled) costs a fixed amount. What is left,
+as a share of the item, decides, together with whether the numbers in the matching stretch agree.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.posttrain.overlap.normalise import fold
+
+SEED = 5  # letters: the shortest piece in common that counts; about one word
+GAP = 0.6  # per skipped letter: a dropped word costs about as much as half a word in common earns
+JUMP = 8.0  # for going elsewhere in the item: about two words
+FAR = 60  # letters of the item skipped at once; more is a jump
+LOOK_BACK = 24  # pieces a chain may skip
+TEMPLATE_RUN = 12  # letters: runs this long tell a template ("how many more") from an item
+
+IN_BACKGROUND = 1 << 30
+# A letter tells less if even its rarest run is in several items; the last two: in many, or known to be harmless.
+TELLING = ((1, 1.0), (2, 0.8), (4, 0.6), (IN_BACKGROUND - 1, 0.3), (IN_BACKGROUND, 0.1))
+
+
+class Numbers(StrEnum):
+    """Whether the numbers in two matching stretches are the same."""
+
+    AGREE = "agree"
+    SILENT = "silent"  # there are too few to say
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`length` letters in common: at `item` in the item and at `text` in the text."""
+
+    item: int
+    text: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The best chain of pieces. `score` is in telling letters, `share` is of the item's, `longest` is one piece's."""
+
+    score: float
+    share: float
+    longest: float
+    pieces: tuple[Piece, ...]
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """First and past-the-end letter in the text."""
+        return self.pieces[0].text, self.pieces[-1].text + self.pieces[-1].length
+
+    @property
+    def item_span(self) -> tuple[int, int]:
+        return min(p.item for p in self.pieces), max(p.item + p.length for p in self.pieces)
+
+
+class ItemLetters:
+    """One item's letters, prepared for alignment."""
+
+    def __init__(self, letters: str, telling: NDArray[np.float64]) -> None:
+        self.letters = letters
+        self._sums: list[float] = [0.0, *np.cumsum(telling).tolist()]
+        self._seeds: dict[str, list[int]] = {}
+        for i in range(len(letters) - SEED + 1):
+            self._seeds.setdefault(letters[i : i + SEED], []).append(i)
+
+    def align(self, text: str) -> Alignment | None:
+        """The best chain of pieces in `text`, a string of letters; none if no piece is in common."""
+        pieces = self._pieces(text)
+        return self._chain(pieces) if pieces else None
+
+    def _pieces(self, text: str) -> list[Piece]:
+        """Pieces in common from left to right, each the longest that starts at its place, none overlapping in the text."""
+        pieces: list[Piece] = []
+        at, last = 0, len(text) - SEED
+        seeds = self._seeds
+        expected = 0  # of two equally long pieces, the one that goes on where the last ended
+        while at <= last:
+            places = seeds.get(text[at : at + SEED])
+            if places is None:
+                at += 1
+                continue
+            length, _, place = max((self._common(place, text, at), -abs(place - expected), place) for place in places)
+            pieces.append(Piece(place, at, length))
+            at += length
+            expected = place + length
+        return pieces
+
+    def _common(self, place: int, text: str, at: int) -> int:
+        letters, length = self.letters, SEED
+        limit = min(len(letters) - place, len(text) - at)
+        while length < limit and letters[place + length] == text[at + length]:
+            length += 1
+        return length
+
+    def _worth(self, piece: Piece) -> float:
+        return self._sums[piece.item + piece.length] - self._sums[piece.item]
+
+    def _chain(self, pieces: list[Piece]) -> Alignment:
+        scores: list[float] = []
+        chains: list[tuple[Piece, ...]] = []
+        for number, piece in enumerate(pieces):
+            worth = self._worth(piece)
+            best, chosen = worth, ()
+            for earlier in range(number - 1, max(-1, number - LOOK_BACK - 1), -1):
+                score = scores[earlier] + worth - _cost(pieces[earlier], piece)
+                if score > best and not _overlaps(chains[earlier], piece):
+                    best, chosen = score, chains[earlier]
+            scores.append(best)
+            chains.append((*chosen, piece))
+        top = max(range(len(pieces)), key=scores.__getitem__)
+        total = self._sums[-1] or 1.0
+        longest = max(self._worth(piece) for piece in chains[top])
+        return Alignment(scores[top], min(1.0, scores[top] / total), longest, chains[top])
+
+
+def _cost(earlier: Piece, later: Piece) -> float:
+    skipped_text = later.text - earlier.text - earlier.length
+    skipped_item = later.item - earlier.item - earlier.length
+    if 0 <= skipped_item < FAR:
+        return GAP * max(skipped_text, skipped_item)  # a word replaced by another costs once
+    return GAP * skipped_text + JUMP
+
+
+def _overlaps(chain: Iterable[Piece], piece: Piece) -> bool:
+    """Whether the piece repeats a part of the item that the chain already has: nothing counts twice."""
+    return any(p.item < piece.item + piece.length and piece.item < p.item + p.length for p in chain)
+
+
+def compare_numbers(text: str, item: str) -> Numbers:
+    """Compare the numbers in two stretches that match."""
+    here, there = Counter(_numbers(text)), Counter(_numbers(item))
+    shared = (here & there).total()
+    if shared >= 2 and shared >= 0.6 * max(here.total(), there.total()):
+        return Numbers.AGREE
+    if min(here.total(), there.total()) >= 2 and shared < 0.34 * min(here.total(), there.total()):
+        return Numbers.CONFLICT
+    return Numbers.SILENT
+
+
+def _numbers(text: str) -> list[str]:
+    """The numbers written in digits, without separators: `$1,250.00` gives `1250.00`."""
+    return [match.replace(",", "").rstrip(".") for match in re.findall(r"\d[\d,.]*", text)]
+
+
+def telling_letters(parts: Sequence[str], background: Iterable[str]) -> list[NDArray[np.float64]]:
+    """How much each letter of each part tells: see `TELLING`. `background` is text known to be harmless."""
+    strings = [fold(part).string() for part in parts]
+    counts: Counter[str] = Counter()
+    for string in strings:
+        counts.update(set(_runs(string)))
+    for text in background:
+        counts.update({run: IN_BACKGROUND for run in set(_runs(fold(text).string())) if 0 < counts[run] < IN_BACKGROUND})
+    return [_telling(string, counts) for string in strings]
+
+
+def _runs(string: str) -> Iterable[str]:
+    return (string[i : i + TEMPLATE_RUN] for i in range(len(string) - TEMPLATE_RUN + 1))
+
+
+def _telling(string: str, counts: Counter[str]) -> NDArray[np.float64]:
+    if len(string) < TEMPLATE_RUN:
+        return np.ones(len(string))
+    of_runs = [next(worth for bound, worth in TELLING if min(counts[run], IN_BACKGROUND) <= bound) for run in _runs(string)]
+    padded = np.pad(np.array(of_runs), TEMPLATE_RUN - 1)
+    return np.lib.stride_tricks.sliding_window_view(padded, TEMPLATE_RUN).max(axis=1)

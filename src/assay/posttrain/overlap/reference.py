@@ -1,0 +1,162 @@
+"""The hidden items, and whether a text holds one of them.
+
+`Reference.build(items)` prepares the items once; `scan_text` looks for all of them in one text, `scan_batch` in many at
+once, which is what makes it fast. What is caught, what is missed and the measured rates: docs/posttrain/overlap.md.
+"""
+
+import functools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+
+from assay.core.errors import BadInput
+from assay.posttrain.overlap.align import Alignment, ItemLetters, Numbers, compare_numbers, telling_letters
+from assay.posttrain.overlap.index import Candidate, RunIndex, Variant
+from assay.posttrain.overlap.normalise import Letters, fold
+
+# The thresholds. Each was set on GSM8K: train items against test items (negatives) and edited test items (positives).
+MIN_SCORE = 24.0  # telling letters: half of the shortest GSM8K question; below it, phrases like "how old is he now" match
+SHARE = {
+    Numbers.AGREE: 0.33,  # words differ but the numbers are the item's: names swapped, one word in five dropped
+    Numbers.SILENT: 0.38,  # half an item has 0.38 to 0.5, a train item at most 0.35 of any test item, near-copies apart
+    Numbers.CONFLICT: 0.60,  # same wording, other numbers: a template unless most of the item is there
+}
+ONE_PIECE = 64.0  # telling letters in one piece, about 15 words in a row: copied, whatever the rest and the numbers
+ONE_PIECE_SHARE = 0.25
+LONG = 200.0  # telling letters in all: a part of a long item is enough
+LONG_SHARE = 0.10
+ANSWER_SCORE = 60.0  # an answer alone is weaker evidence: right answers to similar questions look alike
+ANSWER_SHARE = 0.70
+TOO_SHORT = 20  # letters: an item with fewer cannot be told from a common phrase
+EXCERPT = 160  # characters shown of a match
+
+
+@dataclass(frozen=True)
+class ReferenceItem:
+    """One hidden item. `text` is what identifies it: the question, not the template around it."""
+
+    id: str
+    text: str
+    answer: str | None = None
+
+
+@dataclass(frozen=True)
+class Match:
+    """Item `item_id` is in the text: `score` is the share of the item that is there, `span` where (characters)."""
+
+    item_id: str
+    score: float
+    span: tuple[int, int]
+    excerpt: str
+    part: str = "text"
+    decoding: str = ""
+
+
+@dataclass(frozen=True)
+class _Part:
+    item_id: str
+    name: str
+    text: str
+
+
+@dataclass
+class Reference:
+    """Hidden items, ready to be looked for. Make one with `Reference.build`."""
+
+    items: tuple[ReferenceItem, ...]
+    too_short: tuple[str, ...] = field(default=())
+    _parts: list[_Part] = field(default_factory=list, repr=False)
+    _index: RunIndex = field(default_factory=lambda: RunIndex([], []), repr=False)
+    _telling: list[np.ndarray] = field(default_factory=list, repr=False)  # type: ignore[type-arg]
+
+    @classmethod
+    def build(cls, items: Iterable[ReferenceItem], background: Iterable[str] = ()) -> Self:
+        """Prepare `items`. `background` is text known to be harmless (the brief, templates): it counts for little."""
+        kept = tuple(items)
+        if not kept:
+            raise BadInput("The reference has no items: give at least one hidden item to look for.")
+        parts: dict[str, _Part] = {}
+        for item in kept:
+            parts.setdefault(fold(item.text).string(), _Part(item.id, "text", item.text))
+        for item in kept:
+            if item.answer is not None:
+                letters = fold(item.answer).string()
+                if len(letters) >= ANSWER_SCORE:
+                    parts.setdefault(letters, _Part(item.id, "answer", item.answer))
+        scorable = [part for letters, part in parts.items() if len(letters) >= TOO_SHORT]
+        too_short = tuple(part.item_id for letters, part in parts.items() if len(letters) < TOO_SHORT)
+        texts = [part.text for part in scorable]
+        index = RunIndex(texts, [part.name == "text" for part in scorable])
+        return cls(kept, too_short, scorable, index, list(telling_letters(texts, background)))
+
+    def scan_text(self, text: str) -> list[Match]:
+        """All items found in `text` as it stands, best first. Encoded text is for `scan_paths` and `decodings`."""
+        return self.scan_batch([text])[0]
+
+    def scan_batch(self, texts: Sequence[str]) -> list[list[Match]]:
+        """`scan_text` for each of `texts`."""
+        together = "\0".join(texts)
+        letters = fold(together)
+        bounds = np.cumsum([0, *(len(text) + 1 for text in texts)])
+        starts = np.searchsorted(letters.offsets, bounds)
+        found: list[list[Match]] = [[] for _ in texts]
+        for candidate in self._index.candidates(letters.codes, starts):
+            first = int(starts[candidate.document])
+            part = Letters(
+                letters.codes[first + candidate.start : first + candidate.end],
+                letters.offsets[first + candidate.start : first + candidate.end] - bounds[candidate.document],
+            )
+            match = self._decide(candidate, part, texts[candidate.document])
+            if match:
+                found[candidate.document].append(match)
+        return [_best_of_each_item(matches) for matches in found]
+
+    def _decide(self, candidate: Candidate, letters: Letters, text: str) -> Match | None:
+        variant = self._index.variants[candidate.variant]
+        part = self._parts[variant.part]
+        alignment = self._item(candidate.variant).align(letters.string())
+        if alignment is None or alignment.score < min(MIN_SCORE, 0.8 * len(variant.letters)):
+            return None
+        first, last = alignment.span
+        start, end = int(letters.offsets[first]), int(letters.offsets[last - 1]) + 1
+        if not _enough(alignment, part.name, variant, text[start:end]):
+            return None
+        excerpt = text[start : min(end, start + EXCERPT)]
+        decoding = "" if variant.disguise == "none" else variant.disguise
+        return Match(part.item_id, round(alignment.share, 4), (start, end), excerpt, part.name, decoding)
+
+    @functools.lru_cache(maxsize=50_000)  # noqa: B019 - a reference lives as long as the scan
+    def _item(self, number: int) -> ItemLetters:
+        variant = self._index.variants[number]
+        telling = self._telling[variant.part] if variant.disguise == "none" else np.ones(len(variant.letters))
+        return ItemLetters(variant.letters, telling)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+def _enough(alignment: Alignment, part: str, variant: Variant, text: str) -> bool:
+    if part == "answer":
+        return alignment.score >= ANSWER_SCORE and alignment.share >= ANSWER_SHARE
+    if alignment.longest >= ONE_PIECE and alignment.share >= ONE_PIECE_SHARE:
+        return True
+    if alignment.score >= LONG and alignment.share >= LONG_SHARE:
+        return True
+    return alignment.share >= SHARE[compare_numbers(text, _item_stretch(variant, alignment))]
+
+
+def _item_stretch(variant: Variant, alignment: Alignment) -> str:
+    """The part of the item that the alignment covers, with its numbers."""
+    offsets = fold(variant.text).offsets
+    first, last = alignment.item_span
+    return variant.text[int(offsets[first]) : int(offsets[last - 1]) + 1]
+
+
+def _best_of_each_item(matches: list[Match]) -> list[Match]:
+    best: dict[str, Match] = {}
+    for match in matches:
+        if match.item_id not in best or match.score > best[match.item_id].score:
+            best[match.item_id] = match
+    return sorted(best.values(), key=lambda match: (-match.score, match.item_id))
