@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from assay.core.digest import Digest, parse_digest
 from assay.core.errors import BadInput, Corrupt, LimitExceeded, Unavailable
 from assay.core.store.shelf import CHUNK, NotInStore, Progress, Shelf, object_key
-from assay.core.store.tree import MAX_MANIFEST, Entry, Tree, TreeLimits, shown
+from assay.core.store.tree import HEAD, MAX_MANIFEST, TAIL, Entry, Tree, TreeLimits, shown
 from assay.core.store.untrusted import Omitted, OnIrregular, Walk, open_plain_file
 from assay.core.store.upkeep import Freed, Report, sweep, verify_all
 
@@ -159,14 +159,19 @@ class Store:
                 _write(chunks, place, executable=entry.executable)
         return tree
 
-    def looks_like_json(self, digest: Digest, size: int) -> bool:
-        """Whether an object begins or ends as a JSON object does: a first sieve that reads a few bytes.
+    def is_tree(self, digest: Digest) -> bool:
+        """Whether an object begins and ends as a tree does; `tree` then says whether it is one."""
+        size = self.size(digest)
+        first, last = self.ends(digest, size)
+        return size <= MAX_MANIFEST and first.startswith(HEAD) and last.endswith(TAIL)
 
-        Both ends, so that one damaged byte does not hide a document.
-        """
-        key, ends = object_key(digest), min(size, 64)
-        first, last = self._shelf.read(key, 0, ends), self._shelf.read(key, size - ends, ends)
-        return bytes(first or b"").lstrip().startswith(b"{") or bytes(last or b"").rstrip().endswith(b"}")
+    def ends(self, digest: Digest, size: int) -> tuple[bytes, bytes]:
+        """The first and last 64 bytes of an object of `size` bytes, unchecked: a sieve, nothing to rely on."""
+        key, count = object_key(parse_digest(digest)), min(size, 64)
+        if count == 0:
+            return b"", b""
+        first, last = self._shelf.read(key, 0, count), self._shelf.read(key, size - count, count)
+        return bytes(first or b""), bytes(last or b"")
 
     def _chunks(self, digest: Digest, size: int, progress: Progress | None) -> Iterator[memoryview]:
         key, sha, left = object_key(digest), hashlib.sha256(), size

@@ -18,7 +18,7 @@ MAX_MANIFEST = 64 << 20  # bytes: half a million entries with ordinary paths; re
 MAX_OBJECT = 1 << 50  # bytes: one pebibyte, more than any file system here holds; keeps sums within 64 bits
 
 HEAD = b'{"entries":['
-_TAIL = b'],"schema":"assay.tree/1"}'
+TAIL = b'],"schema":"assay.tree/1"}'
 _ENTRY = re.compile(
     rb'\{"executable":(true|false),"path":("(?:[^"\\\x00-\x1f]++|\\["\\])++"),'
     rb'"sha256":"(sha256:[0-9a-f]{64})","size":(0|[1-9][0-9]{0,15})\}'
@@ -122,9 +122,9 @@ def _sort_key(entry: Entry) -> bytes:
 
 
 def _parse_entries(data: bytes, most: int) -> Iterable[Entry]:
-    if not (data.startswith(HEAD) and data.endswith(_TAIL) and len(data) >= len(HEAD) + len(_TAIL)):
+    if not (data.startswith(HEAD) and data.endswith(TAIL) and len(data) >= len(HEAD) + len(TAIL)):
         raise BadInput(f'This is not a tree: it is not a canonical JSON document with the schema "{SCHEMA}".')
-    position, end, count = len(HEAD), len(data) - len(_TAIL), 0
+    position, end, count = len(HEAD), len(data) - len(TAIL), 0
     while position < end:
         match = _ENTRY.match(data, position, end)
         if not match:

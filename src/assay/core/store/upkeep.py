@@ -131,7 +131,11 @@ def _reach(store: "Store", sizes: dict[Digest, int], roots: Iterable[Digest]) ->
 
 def _names(store: "Store", digest: Digest, size: int) -> set[Digest]:
     """The digests that an object names, if it is a document of ours."""
-    if not 0 < size <= MAX_DOCUMENT or not store.looks_like_json(digest, size):
+    if size > MAX_DOCUMENT:
+        return set()
+    first, last = store.ends(digest, size)
+    # Either end, so that one damaged byte does not hide a document: then it is read, and found to be damaged.
+    if not (first.lstrip().startswith(b"{") or last.rstrip().endswith(b"}")):
         return set()
     data = store.get_bytes(digest, MAX_DOCUMENT)
     return {found.decode() for found in _DIGEST.findall(data)} if _SCHEMA.search(data) else set()

@@ -1,0 +1,1 @@
+"""The sub-commands of `assay`, one file each: thin, over the package."""
