@@ -221,9 +221,13 @@ def _engine(url: URL) -> sql.Engine:
         # mode=rw: to look for a ledger must not make an empty one. Threads: the pool lends it to one at a time.
         address = f"file:{quote(str(path))}?mode=rw"
         raw = sqlite3.connect(address, uri=True, timeout=LOCK_SECONDS, check_same_thread=False, isolation_level=None)
-        raw.execute("PRAGMA synchronous = FULL")  # a commit returns when the disk has it, also in WAL mode
-        raw.execute("PRAGMA trusted_schema = OFF")  # a file from elsewhere must not run functions
-        raw.execute("PRAGMA cell_size_check = ON")
+        try:
+            raw.execute("PRAGMA synchronous = FULL")  # a commit returns when the disk has it, also in WAL mode
+            raw.execute("PRAGMA trusted_schema = OFF")  # a file from elsewhere must not run functions
+            raw.execute("PRAGMA cell_size_check = ON")
+        except sqlite3.Error:
+            raw.close()
+            raise
         return raw
 
     engine = sql.create_engine("sqlite://", creator=connect, poolclass=sql.QueuePool, pool_size=1, max_overflow=8)

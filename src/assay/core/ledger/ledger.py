@@ -316,14 +316,13 @@ def verify_ledger(
 ) -> Report:
     """Check the ledger at `url` whatever its state: a report, also where `open_ledger` would refuse it."""
     database = db.Database(url)
-    try:
-        if not database.exists():
-            witness.check_place(database.place, None)
-            raise BadInput(f"There is no ledger at {database.place}: nothing has been signed there yet.")
-    except Corrupt as error:
-        problem = Problem(str(error))
-        return Report(database.place, None, 0, 0, None, None, (problem,), 1)
     with Ledger(database, key=key) as ledger:
+        try:
+            if not database.exists():
+                witness.check_place(database.place, None)
+                raise BadInput(f"There is no ledger at {database.place}: nothing has been signed there yet.")
+        except Corrupt as error:
+            return Report(database.place, None, 0, 0, None, None, (Problem(str(error)),), 1)
         return ledger.verify(trust=trust, saved=saved, progress=progress)
 
 
