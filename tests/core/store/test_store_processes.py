@@ -181,12 +181,15 @@ def test_sweeping_all_the_time_never_takes_what_is_being_put(folder_store: Store
 
 
 MEMORY = """
-import hashlib, resource, sys
+import sys
 from pathlib import Path
 from assay.core.store import open_store
+def peak():  # in MiB; not ru_maxrss, which begins at what the parent process once had
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) // 1024
 url, path, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 store = open_store(url, **eval(sys.argv[4]))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 digest = store.put_file(path)
 tree = store.put_tree(path.parent)
 store.get_file(digest, out / "file")
@@ -196,12 +199,12 @@ with store.open(digest) as file:
         pass
 assert store.verify().ok
 store.gc()
-print(digest, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+print(digest, peak() - before)
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "megabytes"), [("folder", 400), ("s3", 300)])
+@pytest.mark.parametrize(("kind", "megabytes"), [("folder", 400), ("s3", 160)])
 def test_large_files_go_through_in_little_memory(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str, megabytes: int
 ) -> None:
@@ -223,7 +226,7 @@ def test_large_files_go_through_in_little_memory(
     assert process.returncode == 0
     digest, grown = output.split()
     assert digest == "sha256:" + sha.hexdigest()
-    assert int(grown) < 150, f"memory grew by {grown} MiB"
+    assert int(grown) < 110, f"memory grew by {grown} MiB"
     for place in ("file", "tree/file"):
         with (tmp_path / "out" / place).open("rb") as file:
             assert hashlib.file_digest(file, "sha256").hexdigest() == sha.hexdigest()

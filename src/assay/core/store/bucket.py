@@ -69,14 +69,15 @@ class BucketShelf(Shelf):
 
     def freshen(self, digest: Digest) -> None:
         """A small mark beside the object: buckets cannot set an object's time without writing it again."""
-        obstore.put(self.objects, _fresh_key(digest), b"")
+        with self.batch():
+            obstore.put(self.objects, _fresh_key(digest), b"")
 
     def freshened(self, since: float) -> set[Digest]:
         return {"sha256:" + key.rpartition("/")[2] for key, _, changed in self.keys("fresh/") if changed > since}
 
     def is_fresh(self, digest: Digest, since: float) -> bool:
         for key in (_fresh_key(digest), object_key(digest)):
-            with suppress(FileNotFoundError):
+            with speaking_to(self.url), suppress(FileNotFoundError):
                 if obstore.head(self.objects, key)["last_modified"].timestamp() > since:
                     return True
         return False

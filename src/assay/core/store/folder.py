@@ -40,7 +40,8 @@ class FolderShelf(Shelf):
 
     @contextmanager
     def lock(self, *, exclusive: bool = False) -> Iterator[None]:
-        descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with speaking_to(self.url):
+            descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             if exclusive:
                 self._wait_for_puts(descriptor)
@@ -87,14 +88,14 @@ class FolderShelf(Shelf):
         return self.root / "tmp" / secrets.token_hex(16)
 
     def freshen(self, digest: Digest) -> None:
-        with suppress(FileNotFoundError):
+        with speaking_to(self.url), suppress(FileNotFoundError):
             os.utime(self.root / object_key(digest))
 
     def freshened(self, since: float) -> set[Digest]:
         return set()  # an object's own time shows it
 
     def is_fresh(self, digest: Digest, since: float) -> bool:
-        with suppress(FileNotFoundError):
+        with speaking_to(self.url), suppress(FileNotFoundError):
             return (self.root / object_key(digest)).stat().st_mtime > since
         return False
 
