@@ -41,7 +41,9 @@ def test_a_tree_is_parsed_back_to_itself(found: list[Entry]) -> None:
     except BadInput:
         return
     assert Tree.parse(tree.to_bytes()) == tree
-    assert json.loads(tree.to_bytes())["schema"] == "assay.tree/1"
+    document = json.loads(tree.to_bytes())
+    assert document["schema"] == "assay.tree/1" and len(document["entries"]) == len(found)
+    assert canonical_json(document) == tree.to_bytes()
     assert [entry.path.encode() for entry in tree.entries] == sorted(entry.path.encode() for entry in found)
 
 

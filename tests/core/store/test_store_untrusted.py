@@ -138,6 +138,19 @@ def test_both_names_of_a_file_are_hard_links(folder_store: Store, place: Path) -
     assert {item.path for item in stored.omitted} == {"plain", "again"}
 
 
+def test_what_turns_irregular_after_the_first_look_is_still_refused(folder_store: Store, place: Path) -> None:
+    (place / "zzz").write_text("harmless")
+
+    def swap(_: int) -> None:  # called while "plain" is being stored
+        (place / "zzz").unlink(missing_ok=True)
+        (place / "zzz").symlink_to("/etc/passwd")
+
+    with pytest.raises(Refused, match=r"'zzz'.*symbolic link"):
+        folder_store.put_tree(place, progress=swap)
+    assert list(folder_store.list()) == []
+    assert os.listdir(folder_store._shelf.root / "tmp") == [], "what was on its way in is cleared away"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_what_cannot_be_read_is_irregular(folder_store: Store, place: Path) -> None:
     (place / "plain").chmod(0)

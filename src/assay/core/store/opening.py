@@ -19,7 +19,7 @@ _SCHEMES = ("s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss")  # what ob
 
 def open_store(url: str | Path | None = None, **options: Any) -> "Store":
     """The store at `url`: a folder (default: `store` in Assay's home), `file://`, `memory://`, `s3://bucket/prefix`,
-    `gs://bucket/prefix` or `az://account/container/prefix`. `options` are obstore's (`endpoint`, `region`,
+    `gs://bucket/prefix` or `az://container/prefix`. `options` are obstore's (`endpoint`, `region`,
     `client_options`, ...); credentials come from there or from the environment, as the providers' own tools read them.
     """
     return Store(_shelf_at(home() / "store" if url is None else url, options))

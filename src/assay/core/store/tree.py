@@ -13,7 +13,6 @@ from functools import cached_property
 from assay.core.digest import Digest, canonical_json, digest_bytes
 from assay.core.errors import BadInput, LimitExceeded
 
-SCHEMA = "assay.tree/1"
 MAX_MANIFEST = 64 << 20  # bytes: half a million entries with ordinary paths; read into memory when parsed
 MAX_OBJECT = 1 << 50  # bytes: one pebibyte, more than any file system here holds; keeps sums within 64 bits
 
@@ -98,11 +97,8 @@ class Tree:
         return tree
 
     def to_bytes(self) -> bytes:
-        entries = [
-            {"path": entry.path, "sha256": entry.sha256, "size": entry.size, "executable": entry.executable}
-            for entry in self.entries
-        ]
-        return canonical_json({"schema": SCHEMA, "entries": entries})
+        """The manifest, in the one canonical form."""
+        return HEAD + b",".join(_entry_bytes(entry) for entry in self.entries) + TAIL
 
     @cached_property
     def digest(self) -> Digest:
@@ -117,13 +113,19 @@ class Tree:
         return {entry.path: entry for entry in self.entries}
 
 
+def _entry_bytes(entry: Entry) -> bytes:
+    return canonical_json(
+        {"path": entry.path, "sha256": entry.sha256, "size": entry.size, "executable": entry.executable}
+    )
+
+
 def _sort_key(entry: Entry) -> bytes:
     return entry.path.encode("utf-8", "surrogateescape")
 
 
 def _parse_entries(data: bytes, most: int) -> Iterable[Entry]:
     if not (data.startswith(HEAD) and data.endswith(TAIL) and len(data) >= len(HEAD) + len(TAIL)):
-        raise BadInput(f'This is not a tree: it is not a canonical JSON document with the schema "{SCHEMA}".')
+        raise BadInput('This is not a tree: it is not a canonical JSON document with the schema "assay.tree/1".')
     position, end, count = len(HEAD), len(data) - len(TAIL), 0
     while position < end:
         match = _ENTRY.match(data, position, end)
