@@ -39,7 +39,7 @@ class Group(Protocol):
     def remove(self) -> None: ...
 
 
-def _start_time(pid: int) -> int | None:
+def start_time(pid: int) -> int | None:
     """When a process began, in clock ticks since boot: with its number it names a process for good."""
     try:
         return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
@@ -53,7 +53,7 @@ def _pid_namespace() -> int:
 
 def _name() -> str:
     namespace = _pid_namespace()
-    return f"{_PREFIX}{namespace}-{os.getpid()}-{_start_time(os.getpid())}-{next(_counter)}"
+    return f"{_PREFIX}{namespace}-{os.getpid()}-{start_time(os.getpid())}-{next(_counter)}"
 
 
 def _abandoned(name: str) -> bool:
@@ -62,7 +62,7 @@ def _abandoned(name: str) -> bool:
         namespace, pid, start, _ = (int(part) for part in name.removeprefix(_PREFIX).split("-"))
     except ValueError:
         return False
-    return namespace == _pid_namespace() and _start_time(pid) != start
+    return namespace == _pid_namespace() and start_time(pid) != start
 
 
 def _end(group: Path) -> None:
@@ -203,6 +203,17 @@ class VersionOne:
         self._files.close()
         for group in self._groups.values():
             _end(group)
+
+
+def sweep_all() -> None:
+    """Remove what dead supervisors left in every place where this user can make groups."""
+    mounted, own = _mounted(), _own()
+    places = [mounted[c] / own[c].strip("/") for c in ("memory", "pids", "cpuacct") if c in mounted and c in own]
+    if "" in mounted and "" in own:
+        place = place_for_version_two(mounted[""], own[""])
+        places += [place] if place is not None else []
+    for place in places:
+        sweep(place)
 
 
 def _mounted() -> dict[str, Path]:

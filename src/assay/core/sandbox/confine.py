@@ -150,7 +150,8 @@ class Confined:
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
             pairs[name] = (value, value)
         if budget.cpu_seconds is not None:
-            seconds = max(1, int(budget.cpu_seconds + 0.999))
+            # A second more than the supervisor, who looks twice a second, would let pass: it is to name the limit.
+            seconds = int(budget.cpu_seconds) + 2
             pairs["RLIMIT_CPU"] = (seconds, seconds + 1)
         return pairs
 

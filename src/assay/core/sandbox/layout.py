@@ -5,9 +5,11 @@ The system's programs and libraries and the Python that Assay runs on, read-only
 """
 
 import os
+import shutil
 import site
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -45,6 +47,8 @@ _MASKED_FILES = (
     *("interrupts", "iomem", "ioports", "slabinfo", "vmallocinfo", "zoneinfo", "pagetypeinfo", "mdstat", "partitions"),
     *("diskstats", "swaps", "kpagecount", "kpageflags", "kpagecgroup", "latency_stats", "sysrq-trigger", "locks"),
 )
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+
 _MASKED_DIRECTORIES = ("acpi", "asound", "scsi", "fs", "driver", "tty", "bus", "irq", "dynamic_debug", "pressure")
 
 
@@ -158,6 +162,35 @@ def _private(layout: Layout, scratch_bytes: int) -> None:
     layout.arguments += ["--dir", "/var", "--symlink", "../tmp", "/var/tmp", "--dir", "/run"]  # noqa: S108
 
 
+def _device_nodes(folder: Path) -> bool:
+    """Make device files of our own in a new folder. Whether they work there: many file systems forbid them."""
+    try:
+        for name in _DEVICES:
+            original = Path("/dev", name).stat()
+            os.mknod(folder / name, stat.S_IFCHR | 0o666, original.st_rdev)
+            (folder / name).chmod(0o666)  # the mask of the process took some away
+        os.close(os.open(folder / "null", os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+def _devices(layout: Layout, stack: ExitStack) -> None:
+    """For root's sandboxes, device files that nobody else uses: the worker owns them, and could take their mode away.
+
+    The folder goes with `stack`; what is mounted from it stays.
+    """
+    if os.geteuid() != 0:
+        return
+    for parent in (None, "/dev"):
+        folder = Path(tempfile.mkdtemp(prefix=".assay-devices-", dir=parent))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        if _device_nodes(folder):
+            for name in _DEVICES:
+                layout.arguments += ["--dev-bind", str(folder / name), f"/dev/{name}"]
+            return
+
+
 def _bind(layout: Layout, source: Path, target: str, *, writable: bool = False) -> None:
     try:
         mode = source.stat().st_mode
@@ -244,6 +277,7 @@ def lay_out(spec: Spec, stack: ExitStack) -> Layout:
     layout = Layout()
     _system(layout)
     _private(layout, scratch_bytes=max(spec.budget.memory_bytes // 2, 1 << 20))
+    _devices(layout, stack)
     _etc(layout, stack)
     program = memory_file("init", (Path(__file__).parent / "init.py").read_bytes(), stack)
     layout.descriptors.append(program)
