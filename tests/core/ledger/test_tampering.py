@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from assay.core.errors import BadInput, Corrupt
@@ -40,7 +41,7 @@ def flipped(value: object, at: int) -> object:
     if isinstance(value, int):
         return value ^ (1 << (10 + at % 30))  # a small bit would make it equal to a neighbour, which the table refuses
     data = bytearray(value.encode() if isinstance(value, str) else value)
-    data[at % len(data)] ^= 1 << (at % 7)
+    data[at % len(data)] ^= 0x40  # turns no stored text into its neighbour, which the table would refuse
     return data.decode() if isinstance(value, str) else bytes(data)
 
 
@@ -320,3 +321,24 @@ def test_the_subjects_of_entries_that_are_not_there_are_found(ledger: Ledger) ->
     for position in (-3, 40):
         report = tamper(ledger, execute("INSERT INTO assay_subjects VALUES (?, ?)", position, raw_digest))
         assert position in named(report)
+
+
+def test_a_changed_value_in_any_column_is_found_on_postgresql(postgres_url: str) -> None:
+    with open_ledger(postgres_url) as ledger:
+        ledger.append_many([statement(i) for i in range(6)], keys=[f"k{i}" for i in range(6)])
+    with psycopg.connect(postgres_url, autocommit=True) as raw:
+        for table in TABLES:
+            rows = raw.execute(f"SELECT ctid::text, * FROM {table}")
+            names = [column.name for column in rows.description or ()][1:]
+            for count, (ctid, *values) in enumerate(rows.fetchall()):
+                for name, value in zip(names, values, strict=True):
+                    change = f"UPDATE {table} SET {name} = %s WHERE {name} = %s"
+                    wrong = flipped(value, 7 * count)
+                    assert raw.execute(change + " AND ctid = %s::tid", (wrong, value, ctid)).rowcount == 1
+                    report = verify_ledger(postgres_url)
+                    assert not report.ok, (table, name)
+                    if table == "assay_entries" and name != "position":
+                        assert count in named(report)
+                    raw.execute(change, (value, wrong))
+                    (ctid,) = raw.execute(f"SELECT ctid::text FROM {table} WHERE {name} = %s", (value,)).fetchone()
+    assert verify_ledger(postgres_url).ok

@@ -246,7 +246,8 @@ class _Audit:
         faults = []
         if row.key != parsed.idempotency_key:
             faults.append("is stored under another idempotency key than it was signed with")
-        if sorted(row.subjects) != sorted(subject.raw for subject in parsed.statement.subjects):
+        # As sets: the values may be of any type in a damaged file, and the table holds none twice.
+        if set(row.subjects) != {subject.raw for subject in parsed.statement.subjects}:
             faults.append("is stored under other subjects than it was signed with")
         if parsed.signed.key_id not in self.stored_keys:
             faults.append("is signed by a key that the ledger does not hold")
@@ -340,7 +341,7 @@ def _rows(connection: Connection, note: Callable[[str, int | None], None]) -> It
             last = position
             yield _Row(position, key, hashes, envelope, subjects.pop(position, []))
         for position in subjects:
-            note(f"There is a subject of entry {position}, which is not there.", position)
+            note(f"There is a subject of entry {position}, which is not there.", _number(position))
         if not page:
             return
 
@@ -369,6 +370,10 @@ def _heads(connection: Connection) -> Iterator[_Head]:
                 raise Corrupt(f"The head of {size} entries comes after that of {last}.")
             last = size
             yield size, envelope
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None  # a damaged file may hold anything
 
 
 def _after(query: sql.Select[Any], column: sql.ColumnElement[int], last: int | None) -> sql.Select[Any]:

@@ -201,7 +201,7 @@ def _parse(url: str | Path | None) -> URL:
         parsed = make_url(url)
     except ArgumentError:
         raise BadInput(f"{url!r} is not a database URL: write sqlite:///FILE or postgresql://USER@HOST/NAME.") from None
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
+    if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
         return URL.create("sqlite", database=str(Path(parsed.database).absolute()))
     if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
         return parsed.set(drivername="postgresql+psycopg")

@@ -342,7 +342,7 @@ def _begin(database: db.Database, signer: Signer) -> None:
 def _check_schema(database: db.Database) -> None:
     with database.read() as connection:
         versions = connection.execute(sql.select(db.ledgers.c.schema_version)).scalars().all()
-    if len(versions) == 1 and versions[0] > db.SCHEMA:
+    if len(versions) == 1 and isinstance(versions[0], int) and versions[0] > db.SCHEMA:
         raise BadInput(
             f"The ledger {database.place} has schema {versions[0]}, this Assay reads {db.SCHEMA}: install a newer one."
         )
