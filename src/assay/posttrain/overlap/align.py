@@ -23,6 +23,8 @@ FAR = 60  # letters of the item skipped at once; more is a jump
 LOOK_BACK = 24  # pieces a chain may skip
 TEMPLATE_RUN = 12  # letters: runs this long tell a template ("how many more") from an item
 
+AGREEING = 0.34  # of the numbers: an item with dropped words keeps most of its own, two items share some by chance
+
 IN_BACKGROUND = 1 << 30
 # A letter tells less if even its rarest run is in several items; the last two: in many, or known to be harmless.
 TELLING = ((1, 1.0), (2, 0.8), (4, 0.6), (IN_BACKGROUND - 1, 0.3), (IN_BACKGROUND, 0.1))
@@ -32,7 +34,7 @@ class Numbers(StrEnum):
     """Whether the numbers in two matching stretches are the same."""
 
     AGREE = "agree"
-    SILENT = "silent"  # there are too few to say
+    SILENT = "silent"  # one of them has none
     CONFLICT = "conflict"
 
 
@@ -82,18 +84,14 @@ class ItemLetters:
     def _pieces(self, text: str) -> list[Piece]:
         """Pieces in common from left to right, each the longest that starts at its place, none overlapping in the text."""
         pieces: list[Piece] = []
-        at, last = 0, len(text) - SEED
-        seeds = self._seeds
-        expected = 0  # of two equally long pieces, the one that goes on where the last ended
-        while at <= last:
-            places = seeds.get(text[at : at + SEED])
-            if places is None:
-                at += 1
+        end = expected = 0  # of two equally long pieces, the one that goes on where the last ended
+        places_of = map(self._seeds.get, [text[at : at + SEED] for at in range(len(text) - SEED + 1)])
+        for at, places in enumerate(places_of):
+            if places is None or at < end:
                 continue
-            length, _, place = max((self._common(place, text, at), -abs(place - expected), place) for place in places)
+            length, _, place = max([(self._common(place, text, at), -abs(place - expected), place) for place in places])
             pieces.append(Piece(place, at, length))
-            at += length
-            expected = place + length
+            end, expected = at + length, place + length
         return pieces
 
     def _common(self, place: int, text: str, at: int) -> int:
@@ -140,12 +138,10 @@ def _overlaps(chain: Iterable[Piece], piece: Piece) -> bool:
 def compare_numbers(text: str, item: str) -> Numbers:
     """Compare the numbers in two stretches that match."""
     here, there = Counter(_numbers(text)), Counter(_numbers(item))
-    shared = (here & there).total()
-    if shared >= 2 and shared >= 0.6 * max(here.total(), there.total()):
-        return Numbers.AGREE
-    if min(here.total(), there.total()) >= 2 and shared < 0.34 * min(here.total(), there.total()):
-        return Numbers.CONFLICT
-    return Numbers.SILENT
+    fewer = min(here.total(), there.total())
+    if not fewer:
+        return Numbers.SILENT
+    return Numbers.AGREE if (here & there).total() >= AGREEING * fewer else Numbers.CONFLICT
 
 
 def _numbers(text: str) -> list[str]:

@@ -17,11 +17,14 @@ from assay.posttrain.overlap.normalise import Codes, Positions, fold
 
 RUN = 10  # letters: about two words; longer runs lose items with dropped words, shorter ones are in every document
 COMMON = 4  # a run in more items than this is a template ("how much money does"); it points nowhere
-ENOUGH_RUNS = 40  # an item with fewer rare runs keeps its common ones as well, so that every item can be found
-SPARSE = 3  # disguised items are whole: every third run finds them, and the index stays small
-FILTER_BITS = 22  # 4 MiB of flags: at 1,319 GSM8K items one flag in ten is set
-CANDIDATE_RUNS = (7, 40)  # shared runs that make a candidate: at least, and never more than, however long the item
-CANDIDATE_SHARE = 0.08  # of the item's letters; one word in five dropped leaves 0.3, the median train document has 0.02
+ENOUGH_RUNS = 20  # an item with fewer rare runs keeps its common ones as well, so that every item can be found
+SPARSE = 6  # answers and disguised items must be there nearly whole: every sixth run finds them, the index stays small
+FILTER_BITS = 22  # 4 MiB of flags: at 1,319 GSM8K items one in fourteen is set
+FEWEST = 3  # shared runs: fewer are chance
+SKIP = 0.3  # cost of a letter between shared runs in the look-ahead: half of the alignment's, so that it loses nothing
+MOST_SKIPPED = 60  # letters: more cost the same, it is then a jump
+_SHARE = {"text": 0.22, "other": 0.40}  # of a variant's letters that the look-ahead must find
+MOST_NEEDED = 80.0  # letters that are always enough
 WINDOW = 4096  # letters looked at together in a long document; windows overlap by half
 
 Disguise = Literal["none", "reversed", "words-reversed", "rot13"]
@@ -75,79 +78,98 @@ def _power(exponent: int) -> np.uint32:
 class RunIndex:
     """Which variants hold which runs of letters."""
 
-    def __init__(self, parts: Sequence[str], disguised: Sequence[bool]) -> None:
-        """Index `parts`, those marked `disguised` also in every disguise."""
+    def __init__(self, parts: Sequence[str], questions: Sequence[bool]) -> None:
+        """Index `parts`; those that are `questions` densely and in every disguise, the others sparsely."""
         self.variants: list[Variant] = []
-        occurrences: list[tuple[Codes, int, int]] = []  # hashes, variant, weight of each
+        occurrences: list[tuple[Codes, Positions, int]] = []  # runs, their places, variant
         plain = [fold(part) for part in parts]
         rare = _rare([hashes(letters.codes) for letters in plain])
         for number, (part, letters) in enumerate(zip(parts, plain, strict=True)):
+            runs = hashes(letters.codes)
+            chosen = rare[number] if questions[number] else rare[number][::SPARSE]
+            occurrences.append((runs[chosen], chosen, len(self.variants)))
             self.variants.append(Variant(number, "none", part, letters.string()))
-            occurrences.append((rare[number], len(self.variants) - 1, 1))
-            for disguise in DISGUISES if disguised[number] else ():
+            for disguise in DISGUISES if questions[number] else ():
                 if disguise != "none" and (text := DISGUISES[disguise](part)) != part:
                     folded = fold(text)
+                    runs = hashes(folded.codes)
+                    chosen = np.arange(0, len(runs), SPARSE)
+                    occurrences.append((runs[chosen], chosen, len(self.variants)))
                     self.variants.append(Variant(number, disguise, text, folded.string()))
-                    occurrences.append((hashes(folded.codes)[::SPARSE], len(self.variants) - 1, SPARSE))
         self._store(occurrences)
-        low, high = CANDIDATE_RUNS
-        lengths = np.array([len(variant.letters) for variant in self.variants] or [0])
-        self._needed = np.clip(lengths * CANDIDATE_SHARE, np.minimum(low, lengths // 3), high)
-        self._reach = lengths
+        self._lengths = np.array([len(variant.letters) for variant in self.variants] or [0])
+        share = np.array([_SHARE["text" if v.disguise == "none" and questions[v.part] else "other"] for v in self.variants])
+        self._needed = np.minimum(self._lengths * (share if len(share) else 0.0), MOST_NEEDED)
 
-    def _store(self, occurrences: list[tuple[Codes, int, int]]) -> None:
-        """Keep (hash, variant, weight) sorted by hash, and the flags that tell most hashes are absent."""
-        keys = np.concatenate([np.unique(run) for run, _, _ in occurrences] or [np.empty(0, np.uint32)])
-        sizes = [len(np.unique(run)) for run, _, _ in occurrences]
-        owners = np.repeat(np.array([variant for _, variant, _ in occurrences], np.int64), sizes)
-        weights = np.repeat(np.array([weight for _, _, weight in occurrences], np.int64), sizes)
+    def _store(self, occurrences: list[tuple[Codes, Positions, int]]) -> None:
+        """Keep (hash, variant, place) sorted by hash, and the flags that tell most hashes are absent."""
+        keys = np.concatenate([np.empty(0, np.uint32), *(runs for runs, _, _ in occurrences)])
+        owners = np.repeat(
+            np.array([variant for _, _, variant in occurrences], np.int64), [len(runs) for runs, _, _ in occurrences]
+        )
+        places = np.concatenate([np.empty(0, np.int64), *(places for _, places, _ in occurrences)])
         order = np.argsort(keys, kind="stable")
-        self._owners, self._weights = owners[order], weights[order]
-        self._keys, self._first = np.unique(keys[order], return_index=True)
-        self._first = np.append(self._first, len(keys))
+        self._owners, self._places = owners[order], places[order]
+        self._keys, first = np.unique(keys[order], return_index=True)
+        self._first = np.append(first, len(keys))
+        slots = self._keys >> np.uint32(32 - FILTER_BITS)
         self._flags = np.zeros(1 << FILTER_BITS, bool)
-        self._flags[self._keys >> np.uint32(32 - FILTER_BITS)] = True
+        self._flags[slots] = True
+        self._slots = np.searchsorted(slots, np.arange((1 << FILTER_BITS) + 1)).astype(np.int32)
+        self._deepest = int(np.diff(self._slots).max())
 
     def candidates(self, codes: Codes, starts: Positions) -> list[Candidate]:
         """Candidates among documents whose letters are `codes[starts[d]:starts[d + 1]]` (`starts` ends with the end)."""
-        runs = hashes(codes)
-        at = np.flatnonzero(self._flags.take(runs >> np.uint32(32 - FILTER_BITS)))
-        if not len(at) or not len(self._keys):
-            return []
-        found = np.searchsorted(self._keys, runs[at])
-        found[found == len(self._keys)] = 0
-        known = self._keys[found] == runs[at]
-        at, found = at[known], found[known]
+        at, found = self._find(hashes(codes))
         counts = self._first[found + 1] - self._first[found]
-        at, posting = np.repeat(at, counts), _ranges(self._first[found], counts)
-        return self._gather(at, self._owners[posting], self._weights[posting], starts)
+        posting = _ranges(self._first[found], counts)
+        return self._gather(np.repeat(at, counts), self._owners[posting], self._places[posting], starts)
 
-    def _gather(
-        self, at: Positions, owners: NDArray[np.int64], weights: NDArray[np.int64], starts: Positions
-    ) -> list[Candidate]:
-        """Add up the shared runs of every (window of a document, variant) and keep those with enough."""
+    def _find(self, runs: Codes) -> tuple[Positions, Positions]:
+        """Which of `runs` are indexed, and under which key. Keys are sorted, so those of one slot are neighbours."""
+        slots = runs >> np.uint32(32 - FILTER_BITS)
+        at = np.flatnonzero(self._flags.take(slots))
+        slots, wanted = slots.take(at), runs.take(at)
+        first, end = self._slots.take(slots), self._slots.take(slots + 1)
+        places, keys = [at[:0]], [first[:0].astype(np.int64)]
+        for depth in range(self._deepest):
+            key = np.minimum(first + depth, end - 1)
+            hit = np.flatnonzero((self._keys.take(key) == wanted) & (first + depth < end))
+            places.append(at[hit])
+            keys.append(key[hit].astype(np.int64))
+        return np.concatenate(places), np.concatenate(keys)
+
+    def _gather(self, at: Positions, owners: Positions, places: Positions, starts: Positions) -> list[Candidate]:
+        """Group the shared runs by (window of a document, variant) and keep the groups that hang together."""
         document = np.searchsorted(starts, at, side="right") - 1
         bucket = (at - starts[document]) // (WINDOW // 2)
-        window = bucket + _first_window(starts)[document]
-        pairs = window * len(self.variants) + owners
+        pairs = (bucket + _first_window(starts)[document]) * len(self.variants) + owners
         later = bucket > 0  # the first half of a window is the second half of the one before it
-        every = np.concatenate([pairs, pairs[later] - len(self.variants)])
-        keys, inverse = np.unique(every, return_inverse=True)
-        totals = np.bincount(inverse, np.concatenate([weights, weights[later]]))
-        enough = totals >= self._needed[keys % len(self.variants)]
-        if not enough.any():
+        pairs, at, places = (
+            np.concatenate([pairs, pairs[later] - len(self.variants)]),
+            np.concatenate([at, at[later]]),
+            np.concatenate([places, places[later]]),
+        )
+        if not len(at):
             return []
-        place = np.concatenate([at, at[later]])
-        chosen = enough[inverse]
-        low, high = np.full(len(keys), np.iinfo(np.int64).max), np.zeros(len(keys), np.int64)
-        np.minimum.at(low, inverse[chosen], place[chosen])
-        np.maximum.at(high, inverse[chosen], place[chosen] + RUN)
-        return [self._candidate(int(keys[k]), int(low[k]), int(high[k]), starts) for k in np.flatnonzero(enough)]
+        order = np.argsort(pairs * (int(starts[-1]) + 1) + at, kind="stable")
+        pairs, at, places = pairs[order], at[order], places[order]
+        edges = np.flatnonzero(np.diff(pairs, prepend=-1, append=-1))
+        enough = np.diff(edges) >= FEWEST
+        kept = np.repeat(enough, np.diff(edges))
+        pairs, at, places = pairs[kept], at[kept], places[kept]
+        if not len(pairs):
+            return []
+        edges = np.flatnonzero(np.diff(pairs, prepend=-1, append=-1))
+        variant = pairs[edges[:-1]] % len(self.variants)
+        good = np.flatnonzero(_coherence(at, places, edges) >= self._needed[variant])
+        return [
+            self._candidate(int(variant[k]), int(at[edges[k]]), int(at[edges[k + 1] - 1]) + RUN, starts) for k in good
+        ]
 
-    def _candidate(self, key: int, low: int, high: int, starts: Positions) -> Candidate:
-        variant = key % len(self.variants)
+    def _candidate(self, variant: int, low: int, high: int, starts: Positions) -> Candidate:
         document = int(np.searchsorted(starts, low, side="right")) - 1
-        reach = int(self._reach[variant])
+        reach = int(self._lengths[variant])
         first, last = int(starts[document]), int(starts[document + 1])
         return Candidate(document, variant, max(first, low - reach) - first, min(last, high + reach) - first)
 
@@ -164,13 +186,38 @@ def _ranges(first: Positions, counts: Positions) -> Positions:
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(first - (ends - counts), counts)
 
 
-def _rare(parts: list[Codes]) -> list[Codes]:
-    """The runs of each part that few parts share."""
-    distinct = [np.unique(runs) for runs in parts]
-    keys, counts = np.unique(np.concatenate(distinct or [np.empty(0, np.uint32)]), return_counts=True)
+def _coherence(at: Positions, places: Positions, edges: Positions) -> NDArray[np.float64]:
+    """For each group of shared runs the best score of a stretch of it: a quick, generous look ahead at the alignment.
+
+    Letters in common count one each, letters between two shared runs cost, wherever in the item the next one is.
+    """
+    step, item_step = np.diff(at, prepend=0), np.diff(places, prepend=0)
+    straight = step == item_step
+    gain = np.minimum(step, RUN).astype(np.float64)
+    skipped = np.maximum(step, np.abs(item_step)) - RUN
+    cost = np.clip(skipped, 0, MOST_SKIPPED) * SKIP
+    value = gain - np.where(straight & (skipped < MOST_SKIPPED), 0.0, cost)
+    value[edges[:-1]] = RUN
+    group = np.repeat(np.arange(len(edges) - 1), np.diff(edges)) * 1e9
+    sums = np.cumsum(value)
+    lowest = np.minimum.accumulate(sums - value - group) + group
+    best: NDArray[np.float64] = np.maximum.reduceat(sums - lowest, edges[:-1])
+    return best
+
+
+def _rare(parts: list[Codes]) -> list[Positions]:
+    """The places of the runs of each part that few parts share and that the part itself does not repeat."""
+    once = []
+    for runs in parts:
+        _, first, counts = np.unique(runs, return_index=True, return_counts=True)
+        once.append(np.sort(first[counts == 1]))
+    keys, counts = np.unique(
+        np.concatenate([np.empty(0, np.uint32), *(runs[at] for runs, at in zip(parts, once, strict=True))]),
+        return_counts=True,
+    )
     common = keys[counts > COMMON]
     chosen = []
-    for runs in distinct:
-        rare = runs[~np.isin(runs, common)]
-        chosen.append(rare if len(rare) >= ENOUGH_RUNS else runs)
+    for runs, at in zip(parts, once, strict=True):
+        rare = at[~np.isin(runs[at], common)]
+        chosen.append(rare if len(rare) >= ENOUGH_RUNS else at)
     return chosen

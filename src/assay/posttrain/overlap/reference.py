@@ -14,14 +14,14 @@ import numpy as np
 from assay.core.errors import BadInput
 from assay.posttrain.overlap.align import Alignment, ItemLetters, Numbers, compare_numbers, telling_letters
 from assay.posttrain.overlap.index import Candidate, RunIndex, Variant
-from assay.posttrain.overlap.normalise import Letters, fold
+from assay.posttrain.overlap.normalise import Letters, fold, fold_many
 
 # The thresholds. Each was set on GSM8K: train items against test items (negatives) and edited test items (positives).
 MIN_SCORE = 24.0  # telling letters: half of the shortest GSM8K question; below it, phrases like "how old is he now" match
 SHARE = {
-    Numbers.AGREE: 0.33,  # words differ but the numbers are the item's: names swapped, one word in five dropped
-    Numbers.SILENT: 0.38,  # half an item has 0.38 to 0.5, a train item at most 0.35 of any test item, near-copies apart
-    Numbers.CONFLICT: 0.60,  # same wording, other numbers: a template unless most of the item is there
+    Numbers.AGREE: 0.35,  # words differ but the numbers are the item's: names swapped, one word in five dropped
+    Numbers.SILENT: 0.40,  # half an item has 0.4 to 0.5; train items, near-copies apart, have less of any test item
+    Numbers.CONFLICT: 0.50,  # the same wording with other numbers is a template, unless most of the item is there
 }
 ONE_PIECE = 64.0  # telling letters in one piece, about 15 words in a row: copied, whatever the rest and the numbers
 ONE_PIECE_SHARE = 0.25
@@ -97,29 +97,24 @@ class Reference:
 
     def scan_batch(self, texts: Sequence[str]) -> list[list[Match]]:
         """`scan_text` for each of `texts`."""
-        together = "\0".join(texts)
-        letters = fold(together)
-        bounds = np.cumsum([0, *(len(text) + 1 for text in texts)])
-        starts = np.searchsorted(letters.offsets, bounds)
+        codes, starts = fold_many(texts)
         found: list[list[Match]] = [[] for _ in texts]
-        for candidate in self._index.candidates(letters.codes, starts):
-            first = int(starts[candidate.document])
-            part = Letters(
-                letters.codes[first + candidate.start : first + candidate.end],
-                letters.offsets[first + candidate.start : first + candidate.end] - bounds[candidate.document],
-            )
-            match = self._decide(candidate, part, texts[candidate.document])
-            if match:
-                found[candidate.document].append(match)
+        folded: dict[int, Letters] = {}
+        for candidate in self._index.candidates(codes, starts):
+            number = candidate.document
+            if number not in folded:
+                folded = {number: fold(texts[number])}
+            if match := self._decide(candidate, folded[number], texts[number]):
+                found[number].append(match)
         return [_best_of_each_item(matches) for matches in found]
 
     def _decide(self, candidate: Candidate, letters: Letters, text: str) -> Match | None:
         variant = self._index.variants[candidate.variant]
         part = self._parts[variant.part]
-        alignment = self._item(candidate.variant).align(letters.string())
+        alignment = self._item(candidate.variant).align(letters.string(candidate.start, candidate.end))
         if alignment is None or alignment.score < min(MIN_SCORE, 0.8 * len(variant.letters)):
             return None
-        first, last = alignment.span
+        first, last = (candidate.start + letter for letter in alignment.span)
         start, end = int(letters.offsets[first]), int(letters.offsets[last - 1]) + 1
         if not _enough(alignment, part.name, variant, text[start:end]):
             return None
