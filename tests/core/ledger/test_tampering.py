@@ -165,7 +165,7 @@ def test_entries_cut_off_with_their_heads_are_found_by_the_witness(ledger: Ledge
     report = tamper(ledger, lambda raw: truncate(raw, 6))
     (problem,) = report.problems
     assert problem.entry == 6
-    assert "Entries 6 to 11 are missing: this machine's witness covers them." in problem.message
+    assert "Entries 6 to 11 are missing: this machine's witness covers 12." in problem.message
 
 
 def test_entries_cut_off_with_their_heads_are_found_by_a_saved_head(ledger: Ledger, home: Path) -> None:

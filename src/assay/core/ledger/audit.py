@@ -309,11 +309,11 @@ class _Audit:
         if self.expected > size:
             self.note(f"{_entries(size, self.expected)} not covered by any signed head.", size)
         elif self.expected < size:
-            self.note(f"{_entries(self.expected, size)} missing: a signed head covers them.", self.expected)
+            self.note(f"{_entries(self.expected, size)} missing: the last signed head covers {size}.", self.expected)
         for believed, sayings in self.believed.items():
             if believed > self.expected:
                 missing = f"{_entries(self.expected, believed)} missing"
-                self.note(f"{missing}: {sayings[0][0]} covers them.", self.expected)
+                self.note(f"{missing}: {sayings[0][0]} covers {believed}.", self.expected)
         for key_id in sorted(self.stored_keys.keys() - self.used_keys):
             self.note(f"The public key {key_id} is stored but has signed nothing here.")
 
