@@ -58,6 +58,7 @@ class Run(_Document):
     spent: Spent | None = None
     exit_code: int | None = None
     transcript: Digest | None = Field(default=None, description="captured stdout and stderr")
+    changed_inputs: tuple[str, ...] = Field(default=(), description="given files that were not as laid out afterwards")
     meters: Digest | None = Field(default=None, description="samples of memory, disk and CPU time over the run")
 
 

@@ -1,0 +1,50 @@
+"""Takes what a worker left behind into the store, as one immutable submission.
+
+The model must pass intake; the rest of the workspace is kept as it is, for the audit. Nothing is stored unless the
+model is fit to be evaluated.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from assay.core.digest import Digest
+from assay.core.errors import BadInput, Refused
+from assay.core.store import Store, TreeLimits
+from assay.core.task import MAX_SUBMISSION_DOCUMENT, Run, Submission, Task
+from assay.posttrain import intake
+from assay.posttrain.workplace import FINAL_MODEL
+
+
+def take(task: Task, inputs: Mapping[str, Digest], store: Store, folder: Path, run: Run, base: Path) -> Digest:
+    """The digest of the submission in `folder`: a workspace with `final_model/`, or a model alone."""
+    model, workspace = (folder / FINAL_MODEL, folder) if (folder / FINAL_MODEL).exists() else (folder, None)
+    if workspace is None and run.sandbox != "unknown":
+        raise Refused(f"The worker left no {FINAL_MODEL}/: save the model there.")
+    intake.check(model, base)
+    model_tree = store.put_tree(model, intake.LIMITS)
+    workspace_tree = None
+    if workspace is not None:
+        disk = task.budget.disk_bytes
+        limits = TreeLimits(files=task.budget.files, total_bytes=4 * disk, file_bytes=disk)
+        workspace_tree = store.put_tree(workspace, limits, exclude=(FINAL_MODEL,), on_irregular="omit")
+    submission = Submission(
+        task=task.id,
+        task_digest=task.digest,
+        model=model_tree.digest,
+        workspace=workspace_tree.digest if workspace_tree else None,
+        workspace_omitted=tuple(f"{o.path}: {o.reason}" for o in workspace_tree.omitted[:1000]) if workspace_tree else (),
+        inputs=dict(inputs),
+        run=run,
+    )
+    document = submission.to_bytes()
+    if len(document) > MAX_SUBMISSION_DOCUMENT:
+        raise Refused("The workspace has too many irregular files to be recorded: remove them.")
+    return store.put_bytes(document)
+
+
+def read(digest: Digest, store: Store) -> Submission:
+    """A stored submission. `BadInput` if the digest names something else."""
+    try:
+        return Submission.model_validate_json(store.get_bytes(digest, MAX_SUBMISSION_DOCUMENT))
+    except ValueError:
+        raise BadInput(f"{digest} is in the store, but is not a submission: `assay show` lists submissions.") from None
