@@ -107,7 +107,9 @@ def test_nothing_outside_the_workspace_can_be_changed(attack: Attack, workspace:
 def test_device_files_of_the_host_keep_their_mode(attack: Attack) -> None:
     before = [Path("/dev", name).stat().st_mode for name in ("null", "zero", "random", "urandom", "tty", "full")]
     program = "import os\nfor n in ('null','zero','random','urandom','tty','full'):\n"
-    program += "    for p in ('/dev/' + n, '/proc/self/fd/0'):\n        try: os.chmod(p, 0)\n        except OSError: pass\n"
+    program += (
+        "    for p in ('/dev/' + n, '/proc/self/fd/0'):\n        try: os.chmod(p, 0)\n        except OSError: pass\n"
+    )
     program += "    try: os.fchmod(0, 0)\n    except OSError: pass\nprint('DONE')"
     outcome = attack("", command=["python", "-c", program])
     assert outcome.output == "DONE\n"
@@ -132,7 +134,9 @@ def test_system_calls_that_reach_the_kernel_or_the_host_are_refused(attack: Atta
 
 
 def test_the_worker_has_no_capabilities_and_an_ordinary_user_number(attack: Attack) -> None:
-    outcome = attack("", command=["sh", "-c", "id -u; hostname; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status"])
+    outcome = attack(
+        "", command=["sh", "-c", "id -u; hostname; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status"]
+    )
     first, name, *status = outcome.output.split("\n")
     assert (first, name) == ("1000", "sandbox")
     fields = dict(line.split(":\t") for line in status if line)

@@ -98,7 +98,9 @@ def test_what_takes_no_space_is_not_counted(attack: Attack, way: str) -> None:
 def test_a_flood_of_output_neither_blocks_nor_fills_anything(
     attack: Attack, sandbox: Bubblewrap, tmp_path: Path
 ) -> None:
-    program = "import os\nfor _ in range(400): os.write(1, b'x' * (1 << 20))\nprint('END', flush=True)\nopen('done', 'w')"
+    program = (
+        "import os\nfor _ in range(400): os.write(1, b'x' * (1 << 20))\nprint('END', flush=True)\nopen('done', 'w')"
+    )
     outcome = attack("", command=["python", "-c", program], sandbox=sandbox, output_bytes=MIB, memory_bytes=128 * MIB)
     assert outcome.finished.exit_code == 0
     assert outcome.finished.output_truncated
@@ -127,7 +129,9 @@ def test_open_files_are_limited(attack: Attack) -> None:
 
 
 def test_a_worker_within_its_budget_is_left_alone(attack: Attack, sandbox: Bubblewrap) -> None:
-    program = "import time\nkept = bytearray(50 << 20)\nopen('f', 'wb').write(b'x' * (5 << 20))\ntime.sleep(1.2)\nprint('OK')"
+    program = (
+        "import time\nkept = bytearray(50 << 20)\nopen('f', 'wb').write(b'x' * (5 << 20))\ntime.sleep(1.2)\nprint('OK')"
+    )
     outcome = attack("", command=["python", "-c", program], sandbox=sandbox, memory_bytes=256 * MIB)
     spent = outcome.finished.spent
     assert (outcome.output, outcome.exceeded, outcome.finished.exit_code) == ("OK\n", None, 0)

@@ -141,7 +141,8 @@ class Confined:
             "RLIMIT_NOFILE": budget.open_files,
         }
         if self.group.version == Polling.version:
-            limits["RLIMIT_DATA"] = 2 * budget.memory_bytes  # bounds what can be taken between two looks
+            # Bounds what one process can take between two looks. Far above the limit: what is asked for is not used.
+            limits["RLIMIT_DATA"] = 4 * budget.memory_bytes + (1 << 30)
             if _counts_processes_per_namespace():
                 limits["RLIMIT_NPROC"] = budget.processes + _OWN_PROCESSES + 16
         pairs: dict[str, tuple[int, int]] = {}

@@ -108,6 +108,9 @@ class BubblewrapConfig(BaseModel):
     hidden: tuple[str, ...] = ()
     python: bool = Field(default=False, description="mount the Python environment that Inspect runs in")
 
+    def __hash__(self) -> int:  # Inspect groups samples by their configuration; `environment` alone has no hash
+        return hash(self.model_dump_json())
+
     def spec(self, workspace: Path) -> Spec:
         mounts = tuple(Mount(Path(m.source), m.target, m.writable) for m in self.mounts)
         return Spec(

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from assay.core.errors import Unavailable
 from assay.core.sandbox.confine import Confined, confine
@@ -105,11 +106,10 @@ class Session:
         confined = self._confined
         if confined is None or self._closing.is_set():
             return None
-        with open(f"/proc/self/fdinfo/{confined.first}", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("Pid:"):
-                    number = int(line.split()[1])
-                    return number if number > 0 else None
+        for line in Path(f"/proc/self/fdinfo/{confined.first}").read_text(encoding="ascii").splitlines():
+            if line.startswith("Pid:"):
+                number = int(line.split()[1])
+                return number if number > 0 else None
         return None
 
     def network_log(self) -> tuple[NetworkRequest, ...]:

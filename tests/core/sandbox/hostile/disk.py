@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import time
+import contextlib
 
 MIB = 1 << 20
 PIECE = b"x" * MIB
@@ -27,7 +28,7 @@ def many_files():
 def deleted_but_open():
     kept = []
     while True:
-        kept.append(open("gone", "wb"))
+        kept.append(open("gone", "wb"))  # noqa: SIM115
         os.unlink("gone")
         kept[-1].write(PIECE * 4)
         kept[-1].flush()
@@ -74,10 +75,8 @@ def allocated():
     while True:
         number += 1
         with open(f"f{number}", "wb") as file:
-            try:
+            with contextlib.suppress(OSError):
                 os.posix_fallocate(file.fileno(), 0, 64 * MIB)
-            except OSError:
-                pass
 
 
 def truncated_and_mapped():

@@ -1,4 +1,4 @@
-"""Tries to reach anything outside. Arguments: a port of the host's loopback, a name of an abstract socket of the host."""
+"""Tries to reach anything outside. Arguments: a port of the host's loopback, the name of an abstract socket of its."""
 
 import ctypes
 import socket

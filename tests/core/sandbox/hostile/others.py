@@ -40,7 +40,7 @@ def everything(part):
 
 def first_alive_after(number):
     os.kill(1, number)
-    return None  # ignored: what matters is that the test's result arrives
+    return  # ignored: what matters is that the test's result arrives
 
 
 def memory_of_first():
@@ -53,7 +53,7 @@ attempt("environments", lambda: everything("environ"))
 attempt("a crowd", lambda: [n for n in os.listdir("/proc") if n.isdigit() and int(n) > 1 and int(n) != os.getpid()])
 attempt("memory of the first", memory_of_first)
 attempt("descriptors of the first", lambda: [os.readlink(f"/proc/1/fd/{n}") for n in os.listdir("/proc/1/fd")])
-attempt("maps of the first", lambda: open("/proc/1/maps").read())
+attempt("maps of the first", lambda: os.open("/proc/1/maps", 0))
 attempt("trace the first", lambda: checked(libc.ptrace(16, 1, 0, 0)))
 attempt("read the first", lambda: checked(libc.process_vm_readv(1, None, 0, None, 0, 0)))
 attempt("its limits", lambda: checked(libc.prlimit(1, 7, (ctypes.c_ulong * 2)(1, 1), None)))
