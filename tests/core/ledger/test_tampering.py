@@ -3,6 +3,8 @@
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -314,6 +316,31 @@ def test_a_flipped_bit_anywhere_in_the_file_is_found_or_changes_nothing(ledger: 
         if verify_ledger().ok and content(ledger.place) != original:
             missed.append(offset)
     assert not missed
+
+
+def test_a_flipped_bit_in_the_write_ahead_log_is_found_or_changes_nothing(home: Path) -> None:
+    """A process that is killed leaves the log. SQLite drops what does not add up there: the witness misses it."""
+    program = (
+        "import os; from assay.core.ledger import open_ledger; from tests.core.ledger.statements import statement\n"
+        "ledger = open_ledger()\n"
+        "for number in range(8): ledger.append(statement(number))\n"
+        "os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[3], check=True)
+    path, log = home / "ledger.db", home / "ledger.db-wal"
+    database, intact = path.read_bytes(), log.read_bytes()
+    assert verify_ledger().entries == 8
+    original, rng, found = cells(str(path)), random.Random(3), 0
+    for offset in [*range(0, 56, 4), *rng.sample(range(len(intact)), 40)]:
+        changed = bytearray(intact)
+        changed[offset] ^= 1
+        (home / "ledger.db-shm").unlink(missing_ok=True)
+        path.write_bytes(database)
+        log.write_bytes(changed)
+        report = verify_ledger()
+        found += not report.ok
+        assert not report.ok or content(str(path)) == original, offset
+    assert found > 20
 
 
 def test_the_subjects_of_entries_that_are_not_there_are_found(ledger: Ledger) -> None:

@@ -82,6 +82,8 @@ class Database:
         """A transaction that holds the ledger's write lock. It is on disk when the block is left."""
         with self._errors(), self._connect() as connection:
             connection = connection.execution_options(assay_write=True)
+            if not self.sqlite:  # not the server's default: after waiting for the lock, we must see what others wrote
+                connection = connection.execution_options(isolation_level="READ COMMITTED")
             with connection.begin():
                 if not self.sqlite:
                     # The server may be set to acknowledge before the disk has it; here an acknowledgement is a promise.
