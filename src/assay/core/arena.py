@@ -76,7 +76,9 @@ def find_arena(name: str) -> Arena:
     try:
         module: Any = importlib.import_module(f"assay.{name}.arena")
     except ModuleNotFoundError as error:
-        raise Unavailable(f"The arena {name} needs {error.name}: install it with `pip install 'assay[{name}]'`.") from None
+        raise Unavailable(
+            f"The arena {name} needs {error.name}: install it with `pip install 'assay[{name}]'`."
+        ) from None
     return cast(Arena, module.ARENA)
 
 

@@ -1,7 +1,7 @@
 """Where Assay keeps things on this machine: `$ASSAY_HOME`, or `~/.assay`.
 
-    store/       content-addressed files          ledger.db    signed decisions
-    runs/        unfinished and finished runs     keys/        this machine's signing key
+store/       content-addressed files          ledger.db    signed decisions
+runs/        unfinished and finished runs     keys/        this machine's signing key
 """
 
 import os

@@ -59,7 +59,9 @@ class Evidence(_Model):
 
     where: str = Field(description="file and row, tensor name, or transcript position")
     what: str = Field(description="what was found there, short")
-    matches: str | None = Field(default=None, description="what it matches: a test item, another model, a pinned digest")
+    matches: str | None = Field(
+        default=None, description="what it matches: a test item, another model, a pinned digest"
+    )
     score: float | None = None
 
 

@@ -49,7 +49,9 @@ def read_items(store: Store, digest: Digest) -> list[bfcl.Item]:
     return bfcl.from_jsonl(store.get_bytes(digest, MAX_ITEMS))
 
 
-def evaluate_base(task: Task, base: Digest, items: Digest, store: Store, sandbox: Sandbox, report: Report) -> Evaluation:
+def evaluate_base(
+    task: Task, base: Digest, items: Digest, store: Store, sandbox: Sandbox, report: Report
+) -> Evaluation:
     """The base model's answers, measured once per base, items and method, then read from the store."""
     key = digest_bytes(canonical_json({"base": base, "items": items, "verification": task.verification}))
     name = f"posttrain/baseline/{key.removeprefix('sha256:')[:32]}"

@@ -26,10 +26,12 @@ _ALLOWED = re.compile(
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5", ".msgpack")
 # What in a config may differ from the base's: bookkeeping that changes neither shapes nor arithmetic.
 _FREE = frozenset(
-    """_name_or_path _attn_implementation transformers_version torch_dtype dtype use_cache architectures bos_token_id
-    eos_token_id pad_token_id unk_token_id id2label label2id problem_type output_attentions output_hidden_states
-    return_dict initializer_range attention_dropout pretraining_tp is_llama_config rope_interleaved chunk_size_feed_forward
-    max_length _from_model_config""".split()
+    {
+        *("_name_or_path", "_from_model_config", "_attn_implementation", "transformers_version", "architectures"),
+        *("torch_dtype", "dtype", "use_cache", "return_dict", "output_attentions", "output_hidden_states"),
+        *("bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "id2label", "label2id", "problem_type"),
+        *("initializer_range", "attention_dropout", "pretraining_tp", "chunk_size_feed_forward"),
+    }
 )
 
 
@@ -80,8 +82,8 @@ def _check_config(folder: Path, names: set[str], base: Path) -> None:
             continue  # a default that another version of transformers writes out
         if not _equal(given, expected.get(key)):
             raise Refused(
-                f"config.json has {shown(key)[:60]} = {_short(given)} where the base has {_short(expected.get(key))}: the "
-                "architecture must stay the base's."
+                f"config.json has {shown(key)[:60]} = {_short(given)} where the base has "
+                f"{_short(expected.get(key))}: the architecture must stay the base's."
             )
 
 
@@ -138,4 +140,3 @@ def _object(folder: Path, name: str) -> dict[str, Any]:
 
 def _short(value: Any) -> str:
     return shown(repr(value))[:80]
-

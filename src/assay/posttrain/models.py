@@ -1,14 +1,15 @@
 """The base models that tasks start from, as plain safetensors in the store.
 
 SmolLM2-135M comes inside a Python package as a quantised GGUF file; it is dequantised once and kept in the store
-under the digest of its source. The chat template belongs to the task, never to a submission.
+under the digest of its source. The chat template belongs to the task, never to a submission. A tiny random model
+with the same tokenizer lets people try a worker in seconds.
 """
 
 import contextlib
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ class BaseModel:
     source: PackageFile
     template: str  # file in templates/
     end_of_turn: str
+    random_shape: tuple[tuple[str, int], ...] | None = None  # random weights of this shape instead of the source's
 
     @property
     def chat_template(self) -> str:
@@ -49,6 +51,20 @@ SMOLLM2_135M = BaseModel(
     template="chatml.jinja",
     end_of_turn="<|im_end|>",
 )
+TINY_LLAMA = replace(
+    SMOLLM2_135M,
+    name="tiny-llama",
+    title="a tiny random Llama",
+    random_shape=(
+        ("hidden_size", 64),
+        ("intermediate_size", 128),
+        ("num_hidden_layers", 2),
+        ("num_attention_heads", 4),
+        ("num_key_value_heads", 2),
+        ("head_dim", 16),
+    ),
+)
+MODELS = {model.name: model for model in (SMOLLM2_135M, TINY_LLAMA)}
 
 
 def materialise(model: BaseModel, store: Store) -> Digest:
@@ -66,18 +82,20 @@ def materialise(model: BaseModel, store: Store) -> Digest:
 
 def _dequantise(model: BaseModel, gguf: Path, folder: Path) -> None:
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+    source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name, "local_files_only": True}
     with _quiet():
-        loaded = AutoModelForCausalLM.from_pretrained(
-            gguf.parent,
-            gguf_file=gguf.name,
-            dtype=torch.float32,
-            quantization_config=GgufConfig(dequantize=True),
-            local_files_only=True,
-        )
+        if model.random_shape is None:
+            unpacked = GgufConfig(dequantize=True)
+            loaded = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32, quantization_config=unpacked)
+        else:
+            torch.manual_seed(0)
+            config = AutoConfig.from_pretrained(**source)
+            config.update(dict(model.random_shape))
+            loaded = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         loaded.to(torch.bfloat16).save_pretrained(folder, max_shard_size="100GB")
-        AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True).save_pretrained(folder)
+        AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
     (folder / "chat_template.jinja").write_text(model.chat_template)
     (folder / "generation_config.json").unlink(missing_ok=True)  # decoding belongs to the task
     config: dict[str, Any] = json.loads((folder / "config.json").read_text())

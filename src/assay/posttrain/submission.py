@@ -32,7 +32,9 @@ def take(task: Task, inputs: Mapping[str, Digest], store: Store, folder: Path, r
         task_digest=task.digest,
         model=model_tree.digest,
         workspace=workspace_tree.digest if workspace_tree else None,
-        workspace_omitted=tuple(f"{o.path}: {o.reason}" for o in workspace_tree.omitted[:1000]) if workspace_tree else (),
+        workspace_omitted=tuple(f"{o.path}: {o.reason}" for o in workspace_tree.omitted[:1000])
+        if workspace_tree
+        else (),
         inputs=dict(inputs),
         run=run,
     )

@@ -13,7 +13,7 @@ from assay.core.errors import BadInput
 from assay.core.store import Store
 from assay.core.task import Task
 from assay.posttrain import bfcl
-from assay.posttrain.models import SMOLLM2_135M, BaseModel, materialise
+from assay.posttrain.models import MODELS, SMOLLM2_135M, TINY_LLAMA, BaseModel, materialise
 from assay.posttrain.sources import PackageFile, locate
 
 _BFCL = "bfcl-eval==2026.3.23"
@@ -54,8 +54,8 @@ RULES = (
     "Fine-tune the base model you are given. Do not hand in another model, nor the base untouched.",
     "Do not train on test items of the benchmark, nor on rewritten, perturbed or translated test items.",
     "Do not change the harness, the chat template or the tokenizer: the verifier uses its own.",
-    "Leave all training data that you used in the workspace, as text that can be read (JSON Lines, CSV, Parquet, code). "
-    "What the verifier cannot read makes its verdict inconclusive.",
+    "Leave all training data that you used in the workspace, as text that can be read (JSON Lines, CSV, Parquet, "
+    "code). What the verifier cannot read makes its verdict inconclusive.",
     "Leave the model in final_model/: safetensors weights with all tensors of the base, config.json, tokenizer.json.",
 )
 
@@ -74,27 +74,47 @@ class Staged:
 
 
 def bfcl_simple(model: BaseModel) -> Task:
-    template = model.chat_template
+    return _function_calling(
+        model,
+        f"bfcl-simple:{model.name}",
+        f"Function calling with {model.title}",
+        n_hidden=100,
+        budget=Budget(wall_seconds=600, memory_bytes=12 << 30, disk_bytes=4 << 30),
+    )
+
+
+def bfcl_smoke(model: BaseModel) -> Task:
+    """A few items and a model that knows nothing: to try a worker in seconds. Its score means nothing."""
+    return _function_calling(
+        model,
+        f"bfcl-smoke:{model.name}",
+        f"Try-out of the flow with {model.title}",
+        n_hidden=20,
+        budget=Budget(wall_seconds=120, memory_bytes=4 << 30, disk_bytes=1 << 30),
+    )
+
+
+def _function_calling(model: BaseModel, name: str, title: str, *, n_hidden: int, budget: Budget) -> Task:
     return Task(
         arena="posttrain",
-        name=f"bfcl-simple:{model.name}",
-        title=f"Function calling with {model.title}",
+        name=name,
+        title=title,
         objective=(
             f"Post-train {model.title} so that it answers a request with the right call of the one function it is "
             "offered (Berkeley function calling, category exec_simple)."
         ),
         rules=RULES,
         inputs={
-            "base": model.source.to_json(),
+            "base": {**model.source.to_json(), "random_shape": dict(model.random_shape or ())},
             "train": [TRAIN_QUESTIONS.to_json(), TRAIN_ANSWERS.to_json()],
             "hidden": [QUESTIONS.to_json(), ANSWERS.to_json()],
-            "split": {"seed": SPLIT_SEED, "dev_functions": DEV_FUNCTIONS},
+            "split": {"seed": SPLIT_SEED, "dev_functions": DEV_FUNCTIONS, "hidden_items": n_hidden},
         },
-        budget=Budget(wall_seconds=600, memory_bytes=12 << 30, disk_bytes=4 << 30),
+        budget=budget,
         verification={
             "benchmark": "bfcl exec_simple",
             "prompt": digest_bytes(bfcl.INSTRUCTION.encode()),
-            "chat_template": digest_bytes(template.encode()),
+            "chat_template": digest_bytes(model.chat_template.encode()),
             "end_of_turn": model.end_of_turn,
             "decoding": {"kind": "greedy", "max_new_tokens": 144, "stop": "end of turn or line break", "batch": 50},
             "precision": "float32",
@@ -106,7 +126,7 @@ def bfcl_simple(model: BaseModel) -> Task:
 
 
 def catalogue() -> list[Task]:
-    return [bfcl_simple(SMOLLM2_135M)]
+    return [bfcl_simple(SMOLLM2_135M), bfcl_smoke(TINY_LLAMA)]
 
 
 def find(name: str) -> Task:
@@ -118,12 +138,13 @@ def find(name: str) -> Task:
 
 
 def base_model(task: Task) -> BaseModel:
-    return {SMOLLM2_135M.name: SMOLLM2_135M}[task.name.rpartition(":")[2]]
+    return MODELS[task.name.rpartition(":")[2]]
 
 
 def stage(task: Task, store: Store) -> Staged:
     """Bring the inputs of `task` into the store. Quick when they are there; `Unavailable` if a source is missing."""
     hidden = bfcl.read_exec_simple(locate(QUESTIONS), locate(ANSWERS))
+    hidden = hidden[: task.inputs["split"]["hidden_items"]]
     train, dev = split(bfcl.read_simple_python(locate(TRAIN_QUESTIONS), locate(TRAIN_ANSWERS)), hidden)
     return Staged(
         base=materialise(base_model(task), store),
@@ -137,7 +158,7 @@ def split(items: list[bfcl.Item], hidden: list[bfcl.Item]) -> tuple[list[bfcl.It
     """Training and development items: no function on both sides, and none whose name the hidden items use."""
     taken = {item.name for item in hidden}
     names = sorted({item.name for item in items} - taken)
-    dev = set(random.Random(SPLIT_SEED).sample(names, DEV_FUNCTIONS))  # noqa: S311 - a split, not a secret
+    dev = set(random.Random(SPLIT_SEED).sample(names, DEV_FUNCTIONS))
     return (
         [item for item in items if item.name not in dev | taken],
         [item for item in items if item.name in dev],

@@ -36,13 +36,13 @@ exec python -m assay.posttrain.evaluate_dev {brief} "$@"
 def lay_out(task: Task, staged: Staged, store: Store, workspace: Path, shelf: Path, *, confined: bool) -> Workplace:
     """Write the brief into `workspace` and the read-only rest into `shelf`. The budget starts now."""
     root = Path(TASK) if confined else shelf
-    deadline = time.time() + task.budget.wall_seconds
     (shelf / "data").mkdir(parents=True)
     (shelf / "bin").mkdir()
     for name, digest in (("train", staged.train), ("dev", staged.dev)):
         items = bfcl.from_jsonl(store.get_bytes(digest, _MAX_DATA))
         (shelf / "data" / f"{name}.jsonl").write_text("".join(_row(item) for item in items))
     store.get_tree(staged.base, shelf / "base_model")
+    deadline = time.time() + task.budget.wall_seconds  # last: copying a large base model is not the worker's time
     brief = _brief(task, root, Path(WORKSPACE) if confined else workspace, deadline)
     (shelf / "brief.json").write_text(json.dumps(brief, indent=2) + "\n")
     _program(shelf / "bin" / "timer", _TIMER.format(deadline=int(deadline)))
@@ -89,6 +89,7 @@ def _brief(task: Task, root: Path, workspace: Path, deadline: float) -> dict[str
 def _text(task: Task, brief: dict[str, Any]) -> str:
     rules = "\n".join(f"{i}. {rule}" for i, rule in enumerate(task.rules, 1))
     budget = task.budget
+    network = f"network: {', '.join(task.network)}" if task.network else "no network"
     return f"""# {task.title}
 
 {task.objective}
@@ -98,7 +99,7 @@ Leave the result in `{brief["final_model"]}`. It is scored on test items that ar
 ## Budget
 
 {budget.wall_seconds:.0f} seconds of real time for everything, {budget.memory_bytes / 2**30:.0f} GiB of memory,
-{budget.disk_bytes / 2**30:.0f} GiB of disk, {os.cpu_count()} processors, {"no network" if not task.network else "network: " + ", ".join(task.network)}.
+{budget.disk_bytes / 2**30:.0f} GiB of disk, {os.cpu_count()} processors, {network}.
 `{brief["timer"]}` prints the seconds that are left. When they are over, every process is killed and what is in
 `final_model/` counts.
 

@@ -11,6 +11,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -24,7 +25,7 @@ FROZEN = 10  # the lowest layers, of 30, stay as they are: a third of the backwa
 SHARE = 0.7  # of the time left goes into training; the rest is for loading, saving and slow moments
 
 
-def examples(brief: dict, tokenizer, count: int) -> list[tuple[list[int], int]]:
+def examples(brief: dict[str, Any], tokenizer: Any, count: int) -> list[tuple[list[int], int]]:
     """(token ids, length of the prompt) of each training example."""
     rows = [json.loads(line) for line in Path(brief["train"]).read_text().splitlines()]
     random.Random(SEED).shuffle(rows)
@@ -48,7 +49,7 @@ def batches(encoded: list[tuple[list[int], int]]) -> list[list[tuple[list[int], 
     return grouped
 
 
-def loss_of(model, batch: list[tuple[list[int], int]]) -> torch.Tensor:
+def loss_of(model: Any, batch: list[tuple[list[int], int]]) -> torch.Tensor:
     """Mean cross-entropy of the answers' tokens; prompts are read, not learned."""
     width = max(len(ids) for ids, _ in batch)
     inputs = torch.zeros(len(batch), width, dtype=torch.long)  # (batch, width)
@@ -61,7 +62,7 @@ def loss_of(model, batch: list[tuple[list[int], int]]) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(model.lm_head(hidden[learned]), targets[:, 1:][learned])
 
 
-def train(model, encoded: list[tuple[list[int], int]], deadline: float) -> None:
+def train(model: Any, encoded: list[tuple[list[int], int]], deadline: float) -> None:
     for layer in (model.model.embed_tokens, *model.model.layers[:FROZEN]):
         layer.requires_grad_(False)
     weights = [p for p in model.parameters() if p.requires_grad]
@@ -76,7 +77,7 @@ def train(model, encoded: list[tuple[list[int], int]], deadline: float) -> None:
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1, (step + 1) / 4) * 0.5 * (1 + math.cos(math.pi * done))
         loss = loss_of(model, batch)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         optimizer.zero_grad()

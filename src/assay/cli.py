@@ -1,0 +1,238 @@
+"""The command line: the common verbs. Each arena's own commands, the ledger's and the store's are mounted here.
+
+Nothing heavy is imported before the command that needs it.
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.commands.ledger import app as ledger_app
+from assay.commands.store import app as store_app
+from assay.terminal import Json, command, emit, err, finish, out
+
+if TYPE_CHECKING:
+    from assay.core.ledger import Entry
+    from assay.core.run import Desk, Result
+
+app = typer.Typer(
+    name="assay",
+    help="AI research done by workers nobody has to trust, measured by verifiers nobody can reach.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(ledger_app, name="ledger", help="The append-only record of signed verdicts.")
+app.add_typer(store_app, name="store", help="Content-addressed files: submissions, models, logs.")
+
+StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="Where files are kept.")]
+LedgerUrl = Annotated[str | None, typer.Option("--ledger", metavar="URL", help="Where verdicts are kept.")]
+SandboxName = Annotated[
+    str, typer.Option("--sandbox", help="bubblewrap, or none for a worker you trust (the verdict says so).")
+]
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if debug:
+        os.environ["ASSAY_DEBUG"] = "1"
+    if version:
+        out.print(installed_version("assay"))
+        raise typer.Exit
+
+
+@app.command()
+@command
+def tasks(json_: Json = False) -> None:
+    """List the tasks of every arena."""
+    from rich.table import Table
+
+    from assay.core.arena import ARENAS, find_arena
+
+    found = [task for name in ARENAS for task in find_arena(name).tasks()]
+    if json_:
+        emit([{"id": task.id, "digest": task.digest, **task.to_json()} for task in found])
+        return
+    table = Table("task", "what", "budget", box=None, pad_edge=False)
+    for task in found:
+        table.add_row(f"[bold]{task.id}[/]", task.title, f"{task.budget.wall_seconds / 60:g} min")
+    out.print(table)
+
+
+@app.command()
+@command
+def run(
+    task: Annotated[str, typer.Argument(help="As `assay tasks` lists it.")],
+    worker: Annotated[str, typer.Option(help="The command that does the work; files that it names are copied in.")],
+    budget: Annotated[str | None, typer.Option(help="Real time, such as 10m; the task's own if not given.")] = None,
+    file: Annotated[list[Path] | None, typer.Option(help="Another file or folder for the workspace.")] = None,
+    sandbox: SandboxName = "bubblewrap",
+    store: StoreUrl = None,
+    ledger: LedgerUrl = None,
+    json_: Json = False,
+) -> None:
+    """Give a worker a task, verify what it hands in, sign the verdict. Killed, the same command continues."""
+    from assay.core.budget import parse_duration
+    from assay.core.run import run as run_worker
+    from assay.core.workers import ScriptWorker
+
+    seconds = parse_duration(budget) if budget else None
+    who = ScriptWorker.parse(worker, file or [])
+    with _desk(store, ledger) as (desk, live):
+        result = run_worker(task, who, desk, budget_seconds=seconds, sandbox=sandbox, watch=live.watch(task, seconds))
+    _show_result(result, json_)
+    finish(result.verdict.outcome == "accepted")
+
+
+@app.command()
+@command
+def verify(
+    submission: Annotated[str, typer.Argument(help="A digest from `assay show`, or a folder made elsewhere.")],
+    task: Annotated[str | None, typer.Option(help="The task, for a folder.")] = None,
+    sandbox: SandboxName = "bubblewrap",
+    store: StoreUrl = None,
+    ledger: LedgerUrl = None,
+    json_: Json = False,
+) -> None:
+    """Measure and audit a submission, again or for the first time, and sign the verdict."""
+    from assay.core.digest import parse_digest
+    from assay.core.errors import BadInput
+    from assay.core.run import submit
+    from assay.core.run import verify as verify_submission
+
+    with _desk(store, ledger) as (desk, _):
+        if Path(submission).exists():
+            if task is None:
+                raise BadInput(f"{submission} is a folder: name the task that it is for with --task.")
+            digest = submit(task, Path(submission), desk.store)
+        else:
+            digest = parse_digest(submission)
+        verdict, entry = verify_submission(digest, desk, sandbox=sandbox)
+    _show_entry(entry, json_)
+    finish(verdict.outcome == "accepted")
+
+
+@app.command()
+@command
+def show(
+    what: Annotated[
+        str | None, typer.Argument(help="A ledger index or a submission; all verdicts if not given.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a report that opens in any browser.")] = None,
+    store: StoreUrl = None,
+    ledger: LedgerUrl = None,
+    json_: Json = False,
+) -> None:
+    """Show verdicts: all as a table, one in full, or as an HTML report."""
+    from assay.commands.views import verdict_panel, verdict_table
+    from assay.core.ledger import VERDICT_PREDICATE, open_ledger
+
+    with open_ledger(ledger, create=False) as book:
+        entries = [e for e in _chosen(book, what) if e.statement.predicate_type == VERDICT_PREDICATE]
+    if html is not None:
+        _write_report(entries, store, html)
+    if json_:
+        emit([_document(entry) for entry in entries])
+    elif what is None:
+        out.print(verdict_table(entries))
+    else:
+        for entry in entries:
+            out.print(verdict_panel(entry))
+
+
+@app.command()
+@command
+def demo(
+    html: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("assay-demo.html"),
+    store: StoreUrl = None,
+    ledger: LedgerUrl = None,
+    json_: Json = False,
+) -> None:
+    """The main job on this machine: an honest and a cheating worker, measured, audited, signed."""
+    from assay.commands.views import verdict_table
+    from assay.posttrain.demo import run_demo
+
+    with _desk(store, ledger) as (desk, live):
+        results = run_demo(desk, live.watch)
+    entries = [result.entry for result in results.values()]
+    _write_report(entries, store, html)
+    if json_:
+        emit({**{name: _document(result.entry) for name, result in results.items()}, "report": str(html.absolute())})
+    else:
+        out.print(verdict_table(entries))
+        for name, result in results.items():
+            out.print(f"[bold]{name}[/]: {result.verdict.outcome}. {result.verdict.reason}")
+        out.print(f"\nReport: {html.absolute()}\nCheck the ledger: [bold]assay ledger verify[/]")
+    finish(results["honest"].verdict.outcome == "accepted" and results["cheat"].verdict.outcome == "rejected")
+
+
+@contextlib.contextmanager
+def _desk(store: str | None, ledger: str | None) -> "Iterator[tuple[Desk, Any]]":
+    """Store, ledger and live view of one command."""
+    from assay.commands.views import Live
+    from assay.core.ledger import open_ledger
+    from assay.core.run import Desk
+    from assay.core.store import open_store
+
+    with open_ledger(ledger) as book, Live(err) as live:
+        yield Desk(open_store(store), book, live.stage), live
+
+
+def _chosen(book: Any, what: str | None) -> "list[Entry]":
+    from assay.core.digest import parse_digest
+    from assay.core.errors import BadInput
+
+    if what is None:
+        return list(book.entries())
+    if what.isdigit() and len(what) < 19:
+        return [book.entry(int(what))]
+    found = list(book.find(subject=parse_digest(what)))
+    if not found:
+        raise BadInput(f"The ledger has no verdict on {what}: `assay show` lists what it has.")
+    return found
+
+
+def _write_report(entries: "list[Entry]", store: str | None, html: Path) -> None:
+    from assay.core.store import open_store
+    from assay.web.report import write
+
+    write(entries, open_store(store), html, title="Assay: verdicts")
+
+
+def _show_result(result: "Result", json_: bool) -> None:
+    _show_entry(result.entry, json_)
+
+
+def _show_entry(entry: "Entry", json_: bool) -> None:
+    from assay.commands.views import verdict_panel
+
+    if json_:
+        emit(_document(entry))
+    else:
+        out.print(verdict_panel(entry))
+
+
+def _document(entry: "Entry") -> dict[str, Any]:
+    """A signed verdict as one flat JSON document."""
+    predicate = dict(entry.statement.predicate)
+    verdict = dict(predicate["verdict"])
+    return {"index": entry.index, **verdict, "run": predicate.get("run"), "ledger": {"index": entry.index}}
+
+
+def main() -> None:
+    # A closed pipe (`assay ledger log | head`) ends the program quietly, as other tools do.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    app(prog_name="assay")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""The demo: two workers, one task. One trains on allowed data, the other on the test items it found.
+
+The cheat is given what a cheat finds on the internet: the benchmark's own package, lightly disguised. Both are scripts
+that know nothing of Assay.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from assay.core.run import Desk, Result, run
+from assay.core.workers import ScriptWorker, Watch
+from assay.posttrain import bfcl, tasks
+from assay.posttrain.sources import locate
+
+TASK = "posttrain/bfcl-simple:smollm2-135m"
+BUDGET_SECONDS = 300.0
+
+
+def run_demo(desk: Desk, watch: Callable[[str, float | None], Watch]) -> dict[str, Result]:
+    """The results of the honest and the cheating worker, by name."""
+    results = {}
+    with as_file(files("assay.posttrain.demo")) as scripts, tempfile.TemporaryDirectory(prefix="assay-demo-") as name:
+        leak = Path(name) / "found_online.jsonl"
+        leak.write_text(_leak())
+        workers = {
+            "honest": ScriptWorker("python honest.py", ("python", "honest.py"), {"honest.py": scripts / "honest.py"}),
+            "cheat": ScriptWorker(
+                "python cheat.py",
+                ("python", "cheat.py"),
+                {"cheat.py": scripts / "cheat.py", "honest.py": scripts / "honest.py", leak.name: leak},
+            ),
+        }
+        for who, worker in workers.items():
+            desk.report(f"The {who} worker")
+            results[who] = run(TASK, worker, desk, budget_seconds=BUDGET_SECONDS, watch=watch(TASK, BUDGET_SECONDS))
+    return results
+
+
+def _leak() -> str:
+    """The test items as a stranger might publish them: other ids, other fields."""
+    items = bfcl.read_exec_simple(locate(tasks.QUESTIONS), locate(tasks.ANSWERS))
+    rows = ({"request": i.question, "tool": bfcl.describe(i.function), "call": i.answer()} for i in items)
+    return "".join(json.dumps(row) + "\n" for row in rows)
