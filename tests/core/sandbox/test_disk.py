@@ -1,5 +1,6 @@
 """Measuring and removing trees that somebody made to be hard to measure and to remove."""
 
+import contextlib
 import os
 import random
 import threading
@@ -13,7 +14,6 @@ from hypothesis import strategies as st
 from assay.core.errors import Unavailable
 from assay.core.sandbox import remove_tree
 from assay.core.sandbox.disk import measure
-import contextlib
 
 DEEP = 100_000
 

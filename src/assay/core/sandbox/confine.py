@@ -313,6 +313,8 @@ def _start(
     number = _first_process(info, process, complaints)
     first = os.pidfd_open(number)
     failing.callback(os.close, first)
+    if group is not None:
+        group.admit(number)  # now, while it is still starting: the kernel takes its time over this
     _wait(ours, process, complaints)
     event = _receive(ours)
     if event.kind != "ready":
@@ -322,8 +324,6 @@ def _start(
     views = (proc, *scratch)
     listener = socket.socket(fileno=event.descriptors[3]) if len(event.descriptors) > 3 else None
     processes = Processes(proc)
-    if group is not None:
-        group.admit(number)
     held = group or Polling(processes, scratch, spec.budget.memory_bytes, spec.budget.processes + _OWN_PROCESSES)
     failing.pop_all()
     return Confined(

@@ -121,13 +121,22 @@ class Processes:
         """
         for task in self._tasks():
             try:
+                os.close(os.open(f"{task}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._proc))
                 if self._maps_deleted(task, memory_devices) or self._sends_files(task):
                     return True
             except PermissionError:
-                return True
+                if not self._is_dead(task):
+                    return True
             except OSError:
                 continue  # it ended
         return False
+
+    def _is_dead(self, task: str) -> bool:
+        """Whether it has ended and waits for its parent to notice: it holds nothing, but nobody may look."""
+        try:
+            return self._read(f"{task}/stat").rpartition(b")")[2].split()[0] in (b"Z", b"X")
+        except OSError:
+            return True
 
     def _maps_deleted(self, task: str, memory_devices: set[int]) -> bool:
         for line in self._read(f"{task}/maps").splitlines():

@@ -1,11 +1,11 @@
 """Takes disk space until it is stopped. Argument: the way."""
 
+import contextlib
 import mmap
 import os
 import socket
 import sys
 import time
-import contextlib
 
 MIB = 1 << 20
 PIECE = b"x" * MIB
@@ -74,9 +74,8 @@ def allocated():
     number = 0
     while True:
         number += 1
-        with open(f"f{number}", "wb") as file:
-            with contextlib.suppress(OSError):
-                os.posix_fallocate(file.fileno(), 0, 64 * MIB)
+        with open(f"f{number}", "wb") as file, contextlib.suppress(OSError):
+            os.posix_fallocate(file.fileno(), 0, 64 * MIB)
 
 
 def truncated_and_mapped():

@@ -1,9 +1,9 @@
 """Tries to read a file of the host. Arguments: its path, and what it says."""
 
+import contextlib
 import ctypes
 import os
 import sys
-import contextlib
 
 path, secret = sys.argv[1:]
 AT_FDCWD = -100
