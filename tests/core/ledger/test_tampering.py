@@ -160,7 +160,7 @@ def truncate(raw: sqlite3.Connection, size: int) -> None:
 
 def test_cut_off_entries_are_found_by_the_head_that_covers_them(ledger: Ledger) -> None:
     report = tamper(ledger, lambda raw: raw.execute("DELETE FROM assay_entries WHERE position >= 9"))
-    assert any("Entries 9 to 11 are missing" in problem.message for problem in report.problems)
+    assert any("Entries 9 to 11 are missing: the last signed head covers 12" in p.message for p in report.problems)
 
 
 def test_entries_cut_off_with_their_heads_are_found_by_the_witness(ledger: Ledger) -> None:
@@ -205,6 +205,16 @@ def test_an_entry_beyond_the_last_head_is_found(ledger: Ledger) -> None:
     assert any("Entry 12 is not covered by any signed head" in problem.message for problem in report.problems)
     with pytest.raises(Corrupt), open_ledger() as again:
         again.append(statement(99))
+
+
+def test_an_entry_with_an_impossible_number_is_found(ledger: Ledger) -> None:
+    report = tamper(ledger, execute("UPDATE assay_entries SET position = -1 WHERE position = 3"))
+    assert "There is an entry with the impossible number -1." in [problem.message for problem in report.problems]
+
+
+def test_entries_whose_public_key_is_gone_are_named(ledger: Ledger) -> None:
+    report = tamper(ledger, execute("DELETE FROM assay_keys"))
+    assert named(report) >= set(range(12))
 
 
 def test_a_deleted_head_is_found(ledger: Ledger) -> None:
