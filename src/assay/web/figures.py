@@ -1,0 +1,68 @@
+"""How figures are written: measures, intervals, durations and sizes, the same on a page and in a terminal."""
+
+from assay.core.verdict import Interval, Measure
+
+_ONE_DECIMAL = ("%", "points")
+_LARGE = 1e6  # beyond it digits are no longer read, and a float may have three hundred
+
+
+def figure(value: float, unit: str, *, signed: bool = False) -> str:
+    """A number as it is printed with `unit`, without the unit."""
+    sign = "+" if signed else ""
+    short = unit in _ONE_DECIMAL and abs(value) < _LARGE
+    return format(value, f"{sign}.1f" if short else f"{sign}.4g")
+
+
+def is_difference(measure: Measure) -> bool:
+    """Whether the sign of a measure is the point of it."""
+    return measure.unit == "points"
+
+
+def value_text(measure: Measure) -> str:
+    return with_unit(figure(measure.value, measure.unit, signed=is_difference(measure)), measure.unit)
+
+
+def interval_text(interval: Interval, unit: str, *, signed: bool = False) -> str:
+    return f"{figure(interval.low, unit, signed=signed)} to {figure(interval.high, unit, signed=signed)}"
+
+
+def level_text(interval: Interval) -> str:
+    """`95 %`."""
+    return f"{100 * interval.level:.4g} %"
+
+
+def with_unit(number: str, unit: str) -> str:
+    return f"{number} {unit}" if unit else number
+
+
+def duration(seconds: float) -> str:
+    """`7:12` or `1:02:03`; hours may have any number of digits."""
+    if not 0 <= seconds < 1e9:
+        return f"{seconds:.4g} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def size(count: float) -> str:
+    """Bytes in the largest fitting unit of 1024: `3.1 GiB`."""
+    number, name = in_unit(count)
+    return f"{number:.0f} {name}" if name == "B" else f"{number:.1f} {name}"
+
+
+def in_unit(count: float) -> tuple[float, str]:
+    for name in ("B", "KiB", "MiB", "GiB"):
+        if abs(count) < 1024:
+            return count, name
+        count /= 1024
+    return count, "TiB"
+
+
+def share(part: float, whole: float) -> str:
+    """`31 %` of a whole that may be 0."""
+    return f"{100 * part / whole:.0f} %" if whole else "-"
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """`1 entry`, `3 entries`."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
