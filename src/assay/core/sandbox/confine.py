@@ -9,6 +9,7 @@ import array
 import contextlib
 import json
 import os
+import resource
 import select
 import shutil
 import signal
@@ -19,9 +20,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from assay.core.errors import Unavailable
+from assay.core.errors import BadInput, Unavailable
 from assay.core.sandbox import cgroups, seccomp
 from assay.core.sandbox.layout import GROUP_ID, INIT, PROXY_PORT, USER_ID, interpreter, lay_out, memory_file
 from assay.core.sandbox.processes import Polling, Processes
@@ -70,7 +70,6 @@ class Event:
     kind: str  # ready, started, exited, or gone when it does not answer any more
     command: int = 0
     status: int = 0
-    pid: int = 0  # as the sandbox numbers it
     descriptors: tuple[int, ...] = ()
 
 
@@ -101,27 +100,27 @@ class Confined:
         stderr: int,
     ) -> int:
         """Ask for a command; returns the number that its events carry. Without `stdin` it reads nothing."""
+        limits = [str(number) for limit in self._limits() for number in limit]
+        variables = [f"{name}={value}" for name, value in environment.items()]
+        fields = [directory, str(len(limits) // 3), *limits, str(len(command)), *command, *variables]
+        if any("\0" in field for field in fields):
+            raise BadInput("A command, its directory and its environment cannot contain the character NUL.")
+        described = b"".join(os.fsencode(field) + b"\0" for field in fields)
         self._count += 1
-        payload = {
-            "command": [*command],
-            "environment": dict(environment),
-            "directory": directory,
-            "limits": self._limits(),
-        }
         with ExitStack() as stack:
-            descriptors = [memory_file("command", json.dumps(payload).encode(), stack)]
+            descriptors = [memory_file("command", described, stack)]
             descriptors += [d for d in (stdin, stdout, stderr) if d is not None]
-            self._send({"do": "start", "id": self._count, "input": stdin is not None}, descriptors)
+            self._send(f"start {self._count} {int(stdin is not None)}", descriptors)
         return self._count
 
     def signal(self, command: int, number: int) -> None:
         """Send a signal to the process group of a command."""
-        self._send({"do": "signal", "id": command, "signal": number}, [])
+        self._send(f"signal {command} {int(number)}", [])
 
-    def _send(self, message: dict[str, Any], descriptors: list[int]) -> None:
+    def _send(self, message: str, descriptors: list[int]) -> None:
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
         try:
-            self.control.sendmsg([json.dumps(message).encode()], ancillary)
+            self.control.sendmsg([message.encode()], ancillary)
         except OSError as error:
             raise Unavailable("The sandbox has ended: nothing can be started in it any more.") from error
 
@@ -129,32 +128,31 @@ class Confined:
         """The next event. Blocks; wait for `control` to be readable first."""
         return _receive(self.control)
 
-    def _limits(self) -> dict[str, tuple[int, int]]:
-        import resource
-
+    def _limits(self) -> list[tuple[int, int, int]]:
+        """Each limit on single processes: its number, soft and hard value."""
         budget = self.spec.budget
         limits = {
             # One: a core dump, even into a program of the host's, is then never made. Zero would not stop the latter.
-            "RLIMIT_CORE": 1,
+            resource.RLIMIT_CORE: 1,
             # A page above the limit, so that a file that is too big is seen to be.
-            "RLIMIT_FSIZE": budget.disk_bytes + (1 << 16),
-            "RLIMIT_NOFILE": budget.open_files,
+            resource.RLIMIT_FSIZE: budget.disk_bytes + (1 << 16),
+            resource.RLIMIT_NOFILE: budget.open_files,
         }
         if self.group.version == Polling.version:
             # Bounds what one process can take between two looks. Far above the limit: what is asked for is not used.
-            limits["RLIMIT_DATA"] = 4 * budget.memory_bytes + (1 << 30)
+            limits[resource.RLIMIT_DATA] = 4 * budget.memory_bytes + (1 << 30)
             if _counts_processes_per_namespace():
-                limits["RLIMIT_NPROC"] = budget.processes + _OWN_PROCESSES + 16
-        pairs: dict[str, tuple[int, int]] = {}
-        for name, value in limits.items():
-            _, hard = resource.getrlimit(getattr(resource, name))
+                limits[resource.RLIMIT_NPROC] = budget.processes + _OWN_PROCESSES + 16
+        triples = []
+        for number, value in limits.items():
+            _, hard = resource.getrlimit(number)
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            pairs[name] = (value, value)
+            triples.append((number, value, value))
         if budget.cpu_seconds is not None:
             # A second more than the supervisor, who looks twice a second, would let pass: it is to name the limit.
             seconds = int(budget.cpu_seconds) + 2
-            pairs["RLIMIT_CPU"] = (seconds, seconds + 1)
-        return pairs
+            triples.append((resource.RLIMIT_CPU, seconds, seconds + 1))
+        return triples
 
     def kill(self) -> None:
         """End every process in the sandbox and wait until none is left."""
@@ -202,14 +200,9 @@ def _receive(control: socket.socket) -> Event:
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
-    message = json.loads(data)
-    return Event(
-        kind=str(message["event"]),
-        command=int(message.get("id", 0)),
-        status=int(message.get("status", 0)),
-        pid=int(message.get("pid", 0)),
-        descriptors=tuple(descriptors),
-    )
+    word, *numbers = data.decode("ascii").split()
+    command, status = (*(int(number) for number in numbers), 0, 0)[:2]
+    return Event(word, command, status, tuple(descriptors))
 
 
 def _arguments(
