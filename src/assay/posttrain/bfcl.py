@@ -156,6 +156,7 @@ def _plain(values: list[Any]) -> list[Any]:
 
 
 def _item(question: dict[str, Any], function: dict[str, Any], accepted: dict[str, list[Any]]) -> Item:
+    accepted = json.loads(json.dumps(accepted))  # tuples become lists: items are the same before and after the store
     return Item(id=question["id"], question=question["question"][0][0]["content"], function=function, accepted=accepted)
 
 

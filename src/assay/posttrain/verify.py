@@ -92,12 +92,12 @@ def _measures(task: Task, items: list[bfcl.Item], base: Evaluation, found: Evalu
             value=sum(values) / len(values),
             unit=unit,
             n=len(values),
-            interval=mean_interval(values, groups, seed=seed),
+            interval=mean_interval(values, groups, bounds=bounds, seed=seed),
         )
-        for name, values, unit in (
-            (ACCURACY, ours, "%"),
-            (BASE_ACCURACY, theirs, "%"),
-            (IMPROVEMENT, gains, "points"),
+        for name, values, unit, bounds in (
+            (ACCURACY, ours, "%", (0, 100)),
+            (BASE_ACCURACY, theirs, "%", (0, 100)),
+            (IMPROVEMENT, gains, "points", (-100, 100)),
         )
     )
 

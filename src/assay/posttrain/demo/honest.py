@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 SEED = 0
-EXAMPLES = 160
+EXAMPLES = 96
 BATCH = 8  # sequences
 LEARNING_RATE = 1e-4
 FROZEN = 10  # the lowest layers, of 30, stay as they are: a third of the backward pass is saved
@@ -90,10 +90,7 @@ def main() -> None:
     deadline = time.monotonic() + SHARE * (brief["deadline_unix"] - time.time())
     torch.manual_seed(SEED)
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
-    config = AutoConfig.from_pretrained(base, local_files_only=True)
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    model.load_state_dict(load_file(base / "model.safetensors"), strict=False)
-    model.tie_weights()
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
     train(model, examples(brief, tokenizer, int(sys.argv[1]) if len(sys.argv) > 1 else EXAMPLES), deadline)
 
     out.mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ import torch
 from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput, ModelUsage, modelapi
 from inspect_ai.tool import ToolChoice, ToolInfo
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from assay.posttrain.evaluator.decode import Decoding, decode
 from assay.posttrain.evaluator.spec import EvaluationSpec
@@ -32,10 +32,9 @@ def load_weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def load_model(base: Path, submission: Path) -> Any:
     """The base's architecture with the submission's weights, in float32. Nothing else of the submission is read."""
-    config = AutoConfig.from_pretrained(base, local_files_only=True)
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
     missing, unexpected = model.load_state_dict(load_weights(submission), strict=False)
-    tied = {"lm_head.weight"} if config.tie_word_embeddings else set()
+    tied = {"lm_head.weight"} if model.config.tie_word_embeddings else set()
     if set(missing) - tied or unexpected:
         raise ValueError(f"weights do not fit the base: missing {missing[:3]}, unexpected {unexpected[:3]}")
     model.tie_weights()

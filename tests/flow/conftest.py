@@ -1,0 +1,54 @@
+"""An Assay home of its own for each test, with the small task's inputs brought into its store only once."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+TASK = "posttrain/bfcl-smoke:tiny-llama"
+WORKERS = Path(__file__).parent / "workers"
+
+Assay = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "assay.cli", *arguments]
+
+
+@pytest.fixture(scope="session")
+def staged_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose store has the small task's inputs and the baseline: made once, copied for each test."""
+    home = tmp_path_factory.mktemp("staged") / "home"
+    environment = {**os.environ, "ASSAY_HOME": str(home)}
+    script = (
+        "from assay.core.arena import find_task; from assay.core.store import open_store; "
+        f"arena, task = find_task('{TASK}'); arena.stage(task, open_store())"
+    )
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=600)
+    return home
+
+
+@pytest.fixture
+def home(staged_home: Path, tmp_path: Path) -> Path:
+    place = tmp_path / "home"
+    shutil.copytree(staged_home, place)
+    return place
+
+
+@pytest.fixture
+def assay(home: Path, tmp_path: Path) -> Assay:
+    """Runs the command line in an empty folder, with the test's own home."""
+
+    def run(*arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        where = tmp_path / "elsewhere"
+        where.mkdir(exist_ok=True)
+        environment = {**os.environ, "ASSAY_HOME": str(home), "COLUMNS": "150"}
+        return subprocess.run(
+            command(*arguments), env=environment, cwd=where, capture_output=True, text=True, timeout=timeout
+        )
+
+    return run
