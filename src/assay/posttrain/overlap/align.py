@@ -82,7 +82,7 @@ class ItemLetters:
         return self._chain(pieces) if pieces else None
 
     def _pieces(self, text: str) -> list[Piece]:
-        """Pieces in common from left to right, each the longest that starts at its place, none overlapping in the text."""
+        """Pieces in common from left to right, each the longest at its place, none overlapping in the text."""
         pieces: list[Piece] = []
         end = expected = 0  # of two equally long pieces, the one that goes on where the last ended
         places_of = map(self._seeds.get, [text[at : at + SEED] for at in range(len(text) - SEED + 1)])
@@ -109,7 +109,8 @@ class ItemLetters:
         chains: list[tuple[Piece, ...]] = []
         for number, piece in enumerate(pieces):
             worth = self._worth(piece)
-            best, chosen = worth, ()
+            best: float = worth
+            chosen: tuple[Piece, ...] = ()
             for earlier in range(number - 1, max(-1, number - LOOK_BACK - 1), -1):
                 score = scores[earlier] + worth - _cost(pieces[earlier], piece)
                 if score > best and not _overlaps(chains[earlier], piece):
@@ -156,7 +157,9 @@ def telling_letters(parts: Sequence[str], background: Iterable[str]) -> list[NDA
     for string in strings:
         counts.update(set(_runs(string)))
     for text in background:
-        counts.update({run: IN_BACKGROUND for run in set(_runs(fold(text).string())) if 0 < counts[run] < IN_BACKGROUND})
+        counts.update(
+            {run: IN_BACKGROUND for run in set(_runs(fold(text).string())) if 0 < counts[run] < IN_BACKGROUND}
+        )
     return [_telling(string, counts) for string in strings]
 
 
@@ -167,6 +170,9 @@ def _runs(string: str) -> Iterable[str]:
 def _telling(string: str, counts: Counter[str]) -> NDArray[np.float64]:
     if len(string) < TEMPLATE_RUN:
         return np.ones(len(string))
-    of_runs = [next(worth for bound, worth in TELLING if min(counts[run], IN_BACKGROUND) <= bound) for run in _runs(string)]
+    of_runs = [
+        next(worth for bound, worth in TELLING if min(counts[run], IN_BACKGROUND) <= bound) for run in _runs(string)
+    ]
     padded = np.pad(np.array(of_runs), TEMPLATE_RUN - 1)
-    return np.lib.stride_tricks.sliding_window_view(padded, TEMPLATE_RUN).max(axis=1)
+    telling: NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(padded, TEMPLATE_RUN).max(axis=1)
+    return telling

@@ -98,7 +98,9 @@ class RunIndex:
                     self.variants.append(Variant(number, disguise, text, folded.string()))
         self._store(occurrences)
         self._lengths = np.array([len(variant.letters) for variant in self.variants] or [0])
-        share = np.array([_SHARE["text" if v.disguise == "none" and questions[v.part] else "other"] for v in self.variants])
+        share = np.array(
+            [_SHARE["text" if v.disguise == "none" and questions[v.part] else "other"] for v in self.variants]
+        )
         self._needed = np.minimum(self._lengths * (share if len(share) else 0.0), MOST_NEEDED)
 
     def _store(self, occurrences: list[tuple[Codes, Positions, int]]) -> None:
@@ -119,7 +121,7 @@ class RunIndex:
         self._deepest = int(np.diff(self._slots).max())
 
     def candidates(self, codes: Codes, starts: Positions) -> list[Candidate]:
-        """Candidates among documents whose letters are `codes[starts[d]:starts[d + 1]]` (`starts` ends with the end)."""
+        """Candidates among documents whose letters are `codes[starts[d]:starts[d + 1]]` (the last start is the end)."""
         at, found = self._find(hashes(codes))
         counts = self._first[found + 1] - self._first[found]
         posting = _ranges(self._first[found], counts)
@@ -183,7 +185,8 @@ def _first_window(starts: Positions) -> Positions:
 def _ranges(first: Positions, counts: Positions) -> Positions:
     """`first[i], first[i] + 1, ...` of length `counts[i]`, one after the other."""
     ends = np.cumsum(counts)
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(first - (ends - counts), counts)
+    positions: Positions = np.arange(ends[-1] if len(ends) else 0) + np.repeat(first - (ends - counts), counts)
+    return positions
 
 
 def _coherence(at: Positions, places: Positions, edges: Positions) -> NDArray[np.float64]:

@@ -47,7 +47,9 @@ _LOOK_ALIKES = {
     "y": "уγүʏꓬⲩч",
     "z": "ᏃꓜⲍʐζԐ",
 }
-_LATIN_NAME = re.compile(r"LATIN (?:SMALL |CAPITAL )?LETTER (?:SMALL CAPITAL |SCRIPT |DOTLESS |LONG )?([A-Z])(?: WITH .*)?")
+_LATIN_NAME = re.compile(
+    r"LATIN (?:SMALL |CAPITAL )?LETTER (?:SMALL CAPITAL |SCRIPT |DOTLESS |LONG )?([A-Z])(?: WITH .*)?"
+)
 # Ideographs and Hangul syllables stand for themselves; decomposing a syllable would keep a third of it.
 _THEMSELVES = ((0x3400, 0xA000), (0xAC00, 0xD7A4), (0x10000, 0x1D400), (0x20000, 0x32400))
 _LOOKED_AT = ((0x80, 0x3400), (0xA000, 0xAC00), (0xF900, 0x10000), (0x1D400, 0x1D800), (0x1F100, 0x1F200))

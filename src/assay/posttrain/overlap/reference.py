@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.core.errors import BadInput
 from assay.posttrain.overlap.align import Alignment, ItemLetters, Numbers, compare_numbers, telling_letters
@@ -17,7 +18,9 @@ from assay.posttrain.overlap.index import Candidate, RunIndex, Variant
 from assay.posttrain.overlap.normalise import Letters, fold, fold_many
 
 # The thresholds. Each was set on GSM8K: train items against test items (negatives) and edited test items (positives).
-MIN_SCORE = 24.0  # telling letters: half of the shortest GSM8K question; below it, phrases like "how old is he now" match
+MIN_SCORE = (
+    24.0  # telling letters: half of the shortest GSM8K question; below it, phrases like "how old is he now" match
+)
 SHARE = {
     Numbers.AGREE: 0.35,  # words differ but the numbers are the item's: names swapped, one word in five dropped
     Numbers.SILENT: 0.40,  # half an item has 0.4 to 0.5; train items, near-copies apart, have less of any test item
@@ -28,7 +31,7 @@ ONE_PIECE_SHARE = 0.25
 LONG = 200.0  # telling letters in all: a part of a long item is enough
 LONG_SHARE = 0.10
 ANSWER_SCORE = 60.0  # an answer alone is weaker evidence: right answers to similar questions look alike
-ANSWER_SHARE = 0.70
+ANSWER_SHARE = 0.80
 TOO_SHORT = 20  # letters: an item with fewer cannot be told from a common phrase
 EXCERPT = 160  # characters shown of a match
 
@@ -69,7 +72,7 @@ class Reference:
     too_short: tuple[str, ...] = field(default=())
     _parts: list[_Part] = field(default_factory=list, repr=False)
     _index: RunIndex = field(default_factory=lambda: RunIndex([], []), repr=False)
-    _telling: list[np.ndarray] = field(default_factory=list, repr=False)  # type: ignore[type-arg]
+    _telling: list[NDArray[np.float64]] = field(default_factory=list, repr=False)
 
     @classmethod
     def build(cls, items: Iterable[ReferenceItem], background: Iterable[str] = ()) -> Self:

@@ -1,0 +1,11 @@
+"""Do these files contain these hidden test items, edited or encoded? A detector that needs no model and no network.
+
+`Reference.build(items)` prepares the items, `scan_paths(paths, reference)` looks through files, `Reference.scan_text`
+through one text. What it catches, what it misses and how often it errs: docs/posttrain/overlap.md.
+"""
+
+from assay.posttrain.overlap.readers import Limits
+from assay.posttrain.overlap.reference import Match, Reference, ReferenceItem
+from assay.posttrain.overlap.scan import Record, Scan, Unread, scan_paths
+
+__all__ = ["Limits", "Match", "Record", "Reference", "ReferenceItem", "Scan", "Unread", "scan_paths"]

@@ -1,0 +1,224 @@
+"""Encoded text made readable: base64, base32, hex, number lists, percent and entity escapes, leetspeak, compression.
+
+`decodings(text)` gives every readable text that is hidden in `text`, layer under layer, with its name and place. What
+is produced is limited in depth and size, so that a document cannot make its reader work without end.
+"""
+
+import base64
+import binascii
+import bz2
+import html
+import lzma
+import quopri
+import re
+import string
+import urllib.parse
+import zlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import zstandard
+
+MAX_DEPTH = 4  # layers: base64 of gzip of JSON of hex
+MAX_OUTPUT = 16 << 20  # characters decoded from one document in all, against decompression bombs
+MIN_BLOB = 16  # characters of a run that may be encoded text; identifiers are mostly shorter
+MIN_ENCODED = 32  # characters of encoded text in all; less cannot hold an item
+MIN_UNBROKEN = 24  # characters without a space that ordinary words do not reach
+MIN_DIGITS = 64  # characters of digits and what separates them; a table row of numbers seldom reaches that
+FEW_ESCAPES = 5  # escapes, or digits inside words, that ordinary text does not reach
+READABLE = 0.85  # share of a decoded text's characters that are printable; random bytes have 0.4
+
+# Quantifiers are possessive throughout (`++`): hostile text must not make a pattern try again and again.
+_CONTINUED = r"(?>\s\+\s|\\n|[\s\"',\\]){1,12}+"  # what stands between the lines or pieces of one encoded text
+_BASE64 = re.compile(rf"[A-Za-z0-9+/_-]{{{MIN_BLOB},}}+={{0,2}}+(?:{_CONTINUED}[A-Za-z0-9+/_-]{{4,}}+={{0,2}}+)*+")
+_BASE64_WORD = re.compile(r"[A-Za-z0-9+/_-]{4,}+={0,2}+")
+_HEX_GAP = r"(?>0x|\\x|\\n|[\s\"',:;-]){0,12}+"
+_HEX = re.compile(rf"[0-9A-Fa-f]{{2}}+(?:{_HEX_GAP}[0-9A-Fa-f]{{2}}+){{{MIN_ENCODED // 2},}}+")
+_CODE_POINTS = re.compile(r"\d{1,6}+(?:[^\w.]{1,6}+\d{1,6}+){19,}+")
+_BITS = re.compile(r"[01]{7,8}+(?:[^\w.]{0,4}+[01]{7,8}+){15,}+")
+_PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}|\+)")
+_ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9A-Fa-f]+|[A-Za-z]{2,8});")
+_QUOTED = re.compile(r"=[0-9A-F]{2}")
+_LEET_DIGIT = re.compile(r"(?<=[A-Za-z])[0134578@$]+|[0134578@$]+(?=[A-Za-z])")
+_LEET = str.maketrans("0134578@$", "oieastbas")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Readable `text` found by `decoding` (layers from outside in, `base64+gzip`) at characters `span` of the whole."""
+
+    text: str
+    decoding: str
+    span: tuple[int, int]
+
+
+def decodings(text: str) -> Iterator[Decoded]:
+    """Every decoding of a part of `text`, outermost first. `text` itself is not among them."""
+    budget = MAX_OUTPUT
+    layer = [Decoded(text, "", (0, len(text)))]
+    for _ in range(MAX_DEPTH):
+        below: list[Decoded] = []
+        for outer in layer:
+            for inner in _one_layer(outer.text):
+                budget -= len(inner.text)
+                if budget < 0:
+                    return
+                span = outer.span if outer.decoding else inner.span
+                found = Decoded(inner.text, f"{outer.decoding}+{inner.decoding}".lstrip("+"), span)
+                below.append(found)
+                yield found
+        layer = below
+
+
+def suspicious(texts: Sequence[str]) -> set[int]:
+    """Which of `texts` may hide encoded text: a quick look over all at once that lets ordinary text pass.
+
+    Encoded text is a long run without spaces, or a long run of digits, or has many escapes, or digits inside words.
+    """
+    joined = "\0".join(texts).encode("utf-8", "replace")
+    found: set[int] = set()
+    ends: list[int] = []
+    for kind, longest in ((_UNBROKEN, MIN_UNBROKEN), (_DIGITS, MIN_DIGITS)):
+        classes, run, at = joined.translate(kind), bytes(longest), -1
+        while (at := classes.find(run, at + 1)) >= 0:
+            ends = ends or list(accumulate(len(text.encode("utf-8", "replace")) + 1 for text in texts))
+            number = bisect_right(ends, at)
+            found.add(number)
+            at = ends[number] - 1
+    leet = joined.translate(_LEET_CLASSES).count(b"a1a") >= FEW_ESCAPES
+    for number, text in enumerate(texts):
+        escapes = max(text.count("&"), text.count("%"))
+        if leet:
+            escapes = max(escapes, text.encode("utf-8", "replace").translate(_LEET_CLASSES).count(b"a1a"))
+        if escapes >= FEW_ESCAPES:
+            found.add(number)
+    return found
+
+
+def _class_table(members: str) -> bytes:
+    """A table that maps the characters of `members` to 0 and every other byte to 1."""
+    return bytes(0 if chr(byte) in members else 1 for byte in range(256))
+
+
+_ALPHANUMERIC = string.ascii_letters + string.digits
+_UNBROKEN = _class_table(_ALPHANUMERIC + "+/_=")
+_DIGITS = _class_table(string.hexdigits + "x \n\r\t,;:=%&#\\-\"'[]")
+_LEET_CLASSES = bytes(
+    ord("a") if chr(byte) in string.ascii_letters else ord("1") if chr(byte) in "013457@$" else ord(" ")
+    for byte in range(256)
+)
+
+
+def _one_layer(text: str) -> Iterator[Decoded]:
+    for decode in (_base64, _base32, _hex, _bits, _code_points, _escapes, _leetspeak):
+        yield from decode(text)
+
+
+def _base64(text: str) -> Iterator[Decoded]:
+    for match in _BASE64.finditer(text):
+        whole = "".join(_BASE64_WORD.findall(match[0].replace("\\n", " ")))
+        pieces = [whole] if len(whole) >= MIN_ENCODED else []
+        if " " in match[0] or "\n" in match[0] or '"' in match[0]:
+            pieces += [piece for piece in re.split(_CONTINUED, match[0]) if len(piece) >= MIN_ENCODED]
+        for piece in pieces:
+            standard = piece.rstrip("=").replace("-", "+").replace("_", "/").replace("=", "")
+            if len(standard) % 4 == 1:
+                standard = standard[:-1]
+            yield from _readable(base64.b64decode, standard + "=" * (-len(standard) % 4), "base64", match.span())
+
+
+def _base32(text: str) -> Iterator[Decoded]:
+    for match in re.finditer(
+        rf"[A-Z2-7]{{{MIN_ENCODED},}}+|[a-z2-7]{{{MIN_ENCODED},}}+", re.sub(r"(?<=[A-Z2-7])\n(?=[A-Z2-7])", "", text)
+    ):
+        body = match[0].upper()
+        body = body[: len(body) - (len(body) % 8 in (1, 3, 6))]
+        yield from _readable(base64.b32decode, body + "=" * (-len(body) % 8), "base32", match.span())
+
+
+def _hex(text: str) -> Iterator[Decoded]:
+    for match in _HEX.finditer(text):
+        digits = re.sub(r"0x|\\x|\\n|[^0-9A-Fa-f]", "", match[0])
+        yield from _readable(bytes.fromhex, digits[: len(digits) // 2 * 2], "hex", match.span())
+
+
+def _bits(text: str) -> Iterator[Decoded]:
+    for match in _BITS.finditer(text):
+        groups = re.findall(r"[01]+", match[0])
+        if len(groups) == 1:
+            groups = re.findall("[01]{8}", groups[0])
+        yield from _readable(_from_bits, " ".join(groups), "binary", match.span())
+
+
+def _code_points(text: str) -> Iterator[Decoded]:
+    for match in _CODE_POINTS.finditer(text):
+        points = [int(number) for number in re.findall(r"\d+", match[0])]
+        if max(points) < 0x110000 and sum(point in range(9, 127) for point in points) > 0.8 * len(points):
+            yield from _checked("".join(map(chr, points)), "code points", match.span())
+
+
+def _escapes(text: str) -> Iterator[Decoded]:
+    """Text with escapes in it, decoded as a whole: letters between escapes are letters."""
+    whole = (0, len(text))
+    if len(_PERCENT.findall(text)) > 4 and (decoded := urllib.parse.unquote_plus(text)) != text:
+        yield Decoded(decoded, "percent", whole)
+    if len(_ENTITY.findall(text)) > 2 and (decoded := html.unescape(text)) != text:
+        yield Decoded(decoded, "entities", whole)
+    if len(_QUOTED.findall(text)) > 4:
+        decoded = quopri.decodestring(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+        if decoded != text:
+            yield Decoded(decoded, "quoted-printable", whole)
+
+
+def _leetspeak(text: str) -> Iterator[Decoded]:
+    plain, count = _LEET_DIGIT.subn(lambda digit: digit[0].translate(_LEET), text)
+    if count >= FEW_ESCAPES:
+        yield Decoded(plain, "leetspeak", (0, len(text)))
+
+
+def _from_bits(groups: str) -> bytes:
+    return bytes(int(bits, 2) for bits in groups.split())
+
+
+def _readable(decode: Callable[[str], bytes], encoded: str, name: str, span: tuple[int, int]) -> Iterator[Decoded]:
+    """What `decode` makes of `encoded`, if that is text or compressed text."""
+    try:
+        data = decode(encoded)
+    except (binascii.Error, ValueError):
+        return
+    method, data = decompress(data)
+    if method:
+        name = f"{name}+{method}"
+    encoding = "utf-16-le" if data[1:40:2].count(0) > 15 else "utf-8"
+    yield from _checked(data.decode(encoding, "replace"), name, span)
+
+
+def _checked(text: str, name: str, span: tuple[int, int]) -> Iterator[Decoded]:
+    sample = text[:4096]
+    good = sum(c.isprintable() or c in "\n\t\r" for c in sample) - sample.count("\ufffd")
+    if len(text) >= MIN_ENCODED // 2 and good >= READABLE * len(sample):
+        yield Decoded(text, name, span)
+
+
+def decompress(data: bytes) -> tuple[str, bytes]:
+    """The name of the compression and the content, or no name and `data` itself; at most `MAX_OUTPUT` bytes."""
+    methods: tuple[tuple[bytes, str, Callable[[bytes], bytes]], ...] = (
+        (b"\x1f\x8b", "gzip", lambda d: zlib.decompressobj(31).decompress(d, MAX_OUTPUT)),
+        (b"BZh", "bzip2", lambda d: bz2.BZ2Decompressor().decompress(d, MAX_OUTPUT)),
+        (b"\xfd7zXZ", "xz", lambda d: lzma.LZMADecompressor().decompress(d, MAX_OUTPUT)),
+        (
+            b"\x28\xb5\x2f\xfd",
+            "zstd",
+            lambda d: zstandard.ZstdDecompressor().decompressobj().decompress(d[:MAX_OUTPUT]),
+        ),
+        (b"\x78", "zlib", lambda d: zlib.decompressobj().decompress(d, MAX_OUTPUT)),
+    )
+    for magic, name, method in methods:
+        if data.startswith(magic):
+            try:
+                return name, method(data)
+            except (zlib.error, OSError, EOFError, lzma.LZMAError, zstandard.ZstdError, ValueError):
+                return "", data
+    return "", data
