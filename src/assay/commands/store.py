@@ -27,7 +27,9 @@ _DIGEST = re.compile(r"(sha256:)?[0-9a-f]{64}")  # in-toto writes digests bare
 
 Where = Annotated[
     str | None,
-    typer.Option("--store", metavar="URL", help="A folder, s3://, gs:// or az://. Without it: `store` in Assay's home."),
+    typer.Option(
+        "--store", metavar="URL", help="A folder, s3://, gs:// or az://. Without it: `store` in Assay's home."
+    ),
 ]
 Named = Annotated[str, typer.Argument(metavar="DIGEST", help="A digest, or the name of a ref.")]
 
@@ -170,7 +172,9 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     ledger: Annotated[
         list[str] | None,
-        typer.Option(metavar="URL", help="Keep what this ledger names; repeatable. Without it: the one in Assay's home."),
+        typer.Option(
+            metavar="URL", help="Keep what this ledger names; repeatable. Without it: the one in Assay's home."
+        ),
     ] = None,
     store: Where = None,
     json_: Json = False,

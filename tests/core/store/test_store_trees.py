@@ -151,6 +151,14 @@ def test_the_limits_of_a_tree_hold_when_it_is_parsed() -> None:
             Tree.parse(data, limits)
 
 
+def test_parsing_stops_at_the_limit() -> None:
+    data = manifest(row("a"), row("b"), row("malformed", size="x"))
+    with pytest.raises(LimitExceeded, match="more than 1 files"):
+        Tree.parse(data, TreeLimits(files=1))
+    with pytest.raises(BadInput, match="entry 2"):
+        Tree.parse(data, TreeLimits(files=2))
+
+
 def test_a_huge_manifest_is_not_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("assay.core.store.store.MAX_MANIFEST", 100)
     digest = store.put_bytes(manifest(row("a"), row("b")))

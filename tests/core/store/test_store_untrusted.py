@@ -11,6 +11,7 @@ import pytest
 
 from assay.core.errors import AssayError, BadInput, LimitExceeded, Refused
 from assay.core.store import Store, TreeLimits
+from assay.core.store.untrusted import Walk
 
 
 def _make_socket(place: Path) -> None:
@@ -149,6 +150,66 @@ def test_what_turns_irregular_after_the_first_look_is_still_refused(folder_store
         folder_store.put_tree(place, progress=swap)
     assert list(folder_store.list()) == []
     assert os.listdir(folder_store._shelf.root / "tmp") == [], "what was on its way in is cleared away"
+
+
+def test_a_refused_folder_leaves_nothing_however_many_files_came_before(folder_store: Store, place: Path) -> None:
+    for i in range(600):
+        (place / f"{i:03}").write_text(str(i))
+    (place / "zzz").symlink_to("/etc/passwd")
+    with pytest.raises(Refused, match="zzz"):
+        folder_store.put_tree(place)
+    assert list(folder_store.list()) == []
+
+
+def _become_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+
+
+def _become_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _become_hard_link(path: Path) -> None:
+    os.link(path, path.parent / "inside" / "again")
+
+
+def _become_another_file(path: Path) -> None:
+    (path.parent / "new").write_text("other")
+    (path.parent / "new").replace(path)
+
+
+def _become_large(path: Path) -> None:
+    os.truncate(path, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("become", "reason"),
+    [
+        (_become_link, "cannot be read"),
+        (_become_fifo, "FIFO"),
+        (_become_hard_link, "hard link"),
+        (_become_another_file, "replaced while it was read"),
+        (_become_large, "the limit is 9999"),
+    ],
+)
+def test_what_changes_between_looking_and_opening_is_noticed(
+    place: Path, monkeypatch: pytest.MonkeyPatch, become: Callable[[Path], None], reason: str
+) -> None:
+    """The swap comes at the worst moment: right after the name was found to be a plain file."""
+    look = Walk._status
+
+    def look_and_swap(self: Walk, folder: int, name: str, path: str) -> os.stat_result | None:
+        status = look(self, folder, name, path)
+        if name == "plain":
+            become(place / name)
+        return status
+
+    monkeypatch.setattr(Walk, "_status", look_and_swap)
+    walk = Walk(place, TreeLimits(file_bytes=9_999), on_irregular="omit")
+    assert "plain" not in [file.path for file in walk]
+    assert reason in {item.path: item.reason for item in walk.omitted}["plain"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

@@ -109,12 +109,14 @@ def test_naming_something_old_again_makes_it_young(folder_store: Store) -> None:
 
 
 def test_in_a_bucket_too_putting_something_old_again_makes_it_young(store: Store) -> None:
+    if "Bucket" not in type(store._shelf).__name__:
+        pytest.skip("for a folder the tests above say it, without waiting")
     child = store.put_bytes(b"child")
     parent = store.put_bytes(canonical_json({"schema": "assay.test/1", "child": child}))
     garbage = store.put_bytes(b"garbage")
-    time.sleep(3.2)  # S3 tells times in whole seconds
+    time.sleep(5.5)  # S3 tells times in whole seconds
     store.put_bytes(canonical_json({"schema": "assay.test/1", "child": child}))
-    report = store.gc(older_than_seconds=1.6)
+    report = store.gc(older_than_seconds=4)
     assert report.objects == 1
     assert digests(store) == {child, parent} and not store.has(garbage)
     store.gc(older_than_seconds=-5)
@@ -137,6 +139,22 @@ def test_a_put_that_meets_a_sweep_is_stored_again(store: Store, monkeypatch: pyt
     monkeypatch.setattr(type(shelf), "freshen", swept)
     store.put_bytes(b"x")
     assert store.get_bytes(digest, 1) == b"x"
+
+
+def test_a_sweep_spares_what_is_put_again_while_it_looks_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a bucket, where no lock keeps them apart: the put comes after the sweep has listed what is there."""
+    store = open_store("memory://")
+    digest, garbage = store.put_bytes(b"x"), store.put_bytes(b"garbage")
+    time.sleep(0.6)
+    look = Store.refs
+
+    def put_meanwhile(self: Store) -> dict[str, str]:
+        self.put_bytes(b"x")
+        return look(self)
+
+    monkeypatch.setattr(Store, "refs", put_meanwhile)
+    store.gc(older_than_seconds=0.5)
+    assert store.has(digest) and not store.has(garbage)
 
 
 def test_a_sweep_waits_for_a_put_and_a_put_for_a_sweep(

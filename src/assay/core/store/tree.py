@@ -6,9 +6,10 @@ parser takes exactly the bytes that `Tree.to_bytes` would write and nothing else
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from assay.core.digest import Digest, canonical_json, digest_bytes
 from assay.core.errors import BadInput, LimitExceeded
@@ -89,7 +90,7 @@ class Tree:
         limits = limits or TreeLimits()
         if len(data) > MAX_MANIFEST:
             raise LimitExceeded(f"This tree's manifest has {len(data)} bytes; the limit is {MAX_MANIFEST}.")
-        entries = tuple(_parse_entries(data, limits.files))
+        entries = tuple(islice(_parse_entries(data), limits.files + 1))  # one too many is enough to know
         _check(entries, limits)
         tree = cls(entries)
         if tree.to_bytes() != data:
@@ -123,37 +124,30 @@ def _sort_key(entry: Entry) -> bytes:
     return entry.path.encode("utf-8", "surrogateescape")
 
 
-def _parse_entries(data: bytes, most: int) -> Iterable[Entry]:
+def _parse_entries(data: bytes) -> Iterator[Entry]:
     if not (data.startswith(HEAD) and data.endswith(TAIL) and len(data) >= len(HEAD) + len(TAIL)):
         raise BadInput('This is not a tree: it is not a canonical JSON document with the schema "assay.tree/1".')
-    position, end, count = len(HEAD), len(data) - len(TAIL), 0
+    position, end, index = len(HEAD), len(data) - len(TAIL), 0
     while position < end:
         match = _ENTRY.match(data, position, end)
         if not match:
-            raise BadInput(f"This is not a tree: its entry {count} (at byte {position}) is malformed.")
-        count += 1
-        if count > most:
-            raise LimitExceeded(f"This tree names more than {most} files.")
-        yield Entry(_parse_path(match[2], count), match[3].decode(), int(match[4]), match[1] == b"true")
-        position = match.end()
-        if position < end:
-            # A comma promises another entry.
-            if data[position : position + 1] != b"," or position + 1 == end:
-                raise BadInput(f"This is not a tree: something follows its entry {count - 1} that is no entry.")
-            position += 1
+            raise BadInput(f"This is not a tree: its entry {index} (at byte {position}) is malformed.")
+        yield Entry(_parse_path(match[2], index), match[3].decode(), int(match[4]), match[1] == b"true")
+        position = match.end() + 1  # past the comma; that it is one shows when the whole is written again
+        index += 1
 
 
-def _parse_path(quoted: bytes, count: int) -> str:
+def _parse_path(quoted: bytes, index: int) -> str:
     try:
         return str(json.loads(quoted.decode("utf-8")))
     except ValueError:
-        raise BadInput(f"This is not a tree: the path of its entry {count - 1} is not valid UTF-8 text.") from None
+        raise BadInput(f"This is not a tree: the path of its entry {index} is not valid UTF-8 text.") from None
 
 
 def _check(entries: tuple[Entry, ...], limits: TreeLimits) -> None:
     """Raise unless `entries` are sorted, agree with each other and with `limits`."""
     if len(entries) > limits.files:
-        raise LimitExceeded(f"This tree names {len(entries)} files; the limit is {limits.files}.")
+        raise LimitExceeded(f"This tree names more than {limits.files} files, which is the limit.")
     previous = b""
     total = 0
     files: set[str] = set()
