@@ -1,5 +1,9 @@
 """How figures are written: measures, intervals, durations and sizes, the same on a page and in a terminal."""
 
+from collections.abc import Iterable
+
+from assay.core.budget import Spent
+from assay.core.task import Run
 from assay.core.verdict import Interval, Measure
 
 _ONE_DECIMAL = ("%", "points")
@@ -11,6 +15,11 @@ def figure(value: float, unit: str, *, signed: bool = False) -> str:
     sign = "+" if signed else ""
     short = unit in _ONE_DECIMAL and abs(value) < _LARGE
     return format(value, f"{sign}.1f" if short else f"{sign}.4g")
+
+
+def score(value: float) -> str:
+    """How strong a piece of evidence is: a similarity, a cosine."""
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.4g}"
 
 
 def is_difference(measure: Measure) -> bool:
@@ -66,3 +75,26 @@ def share(part: float, whole: float) -> str:
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """`1 entry`, `3 entries`."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def budget_rows(run: Run) -> Iterable[tuple[str, str, str, str]]:
+    """What was used of each limit that was set or measured: name, used, allowed, share."""
+    spent, budget = run.spent or Spent(wall_seconds=0), run.budget
+    clock, amount = duration, size
+    for name, used, limit, write_ in (
+        ("wall clock", spent.wall_seconds if run.spent else None, budget.wall_seconds, clock),
+        ("processor time", spent.cpu_seconds, None, clock),
+        ("memory, peak", spent.peak_memory_bytes, budget.memory_bytes, amount),
+        ("disk", spent.disk_bytes, budget.disk_bytes, amount),
+        ("tokens", spent.tokens, budget.tokens, lambda n: f"{n:,.0f}"),
+        ("money", spent.dollars, budget.dollars, lambda d: f"{d:,.2f} US$"),
+    ):
+        if used is None and (limit is None or not run.spent):
+            continue
+        both = used is not None and limit is not None
+        yield (
+            name,
+            "not measured" if used is None else write_(used),
+            "no limit" if limit is None else write_(limit),
+            share(used or 0, limit or 0) if both else "-",
+        )

@@ -19,12 +19,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from assay.core.arena import find_task
-from assay.core.budget import Budget, Spent
+from assay.core.budget import Budget
 from assay.core.digest import Digest
 from assay.core.errors import AssayError, Unavailable
 from assay.core.ledger import Entry
 from assay.core.store import Store
-from assay.core.task import Run, Task
+from assay.core.task import Task
 from assay.core.verdict import Finding, Measure, Outcome
 from assay.web import figures, plots
 from assay.web.decision import SYMBOLS, Decision, Skipped, read_all
@@ -174,7 +174,7 @@ def _details(decision: Decision, store: Store) -> Details:
     pictures: tuple[tuple[str, Markup], ...] = ()
     last_lines: tuple[str, ...] = ()
     if run.spent and run.spent.exceeded:
-        notes.append(f"The worker was stopped: it was over its limit of {run.spent.exceeded}.")
+        notes.append(f"The worker was stopped: it reached its limit on {run.spent.exceeded}.")
     if run.meters:
         meters = read_meters(store, run.meters)
         if isinstance(meters, Meters):
@@ -190,30 +190,7 @@ def _details(decision: Decision, store: Store) -> Details:
             notes.append(f"What the worker printed is not shown: {ending}")
         else:
             last_lines = ending.lines
-    return Details(tuple(budget_rows(run)), tuple(notes), pictures, last_lines)
-
-
-def budget_rows(run: Run) -> Iterable[tuple[str, str, str, str]]:
-    """What was used of each limit that was set or measured: name, used, allowed, share."""
-    spent, budget = run.spent or Spent(wall_seconds=0), run.budget
-    clock, amount = figures.duration, figures.size
-    for name, used, limit, write_ in (
-        ("wall clock", spent.wall_seconds if run.spent else None, budget.wall_seconds, clock),
-        ("processor time", spent.cpu_seconds, None, clock),
-        ("memory, peak", spent.peak_memory_bytes, budget.memory_bytes, amount),
-        ("disk", spent.disk_bytes, budget.disk_bytes, amount),
-        ("tokens", spent.tokens, budget.tokens, lambda n: f"{n:,.0f}"),
-        ("money", spent.dollars, budget.dollars, lambda d: f"{d:,.2f} US$"),
-    ):
-        if used is None and (limit is None or not run.spent):
-            continue
-        both = used is not None and limit is not None
-        yield (
-            name,
-            "not measured" if used is None else write_(used),
-            "no limit" if limit is None else write_(limit),
-            figures.share(used or 0, limit or 0) if both else "-",
-        )
+    return Details(tuple(figures.budget_rows(run)), tuple(notes), pictures, last_lines)
 
 
 def _used(meters: Meters, budget: Budget) -> Iterable[tuple[str, Markup]]:
