@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from assay.core.sandbox import Sample
+from assay.core.budget import Budget
+from assay.core.sandbox import Sample, Spec, open_sandbox
 from assay.core.sandbox.bubblewrap import Bubblewrap
 from tests.core.sandbox.conftest import Outcome, processes_with, wait_until
 
@@ -52,6 +53,14 @@ def test_threads_count_as_processes(attack: Attack, sandbox: Bubblewrap) -> None
     program = "import threading,time\nfor _ in range(60):\n    threading.Thread(target=time.sleep, args=(20,)).start()"
     outcome = attack("", command=["python", "-c", program], sandbox=sandbox, processes=30)
     assert outcome.exceeded == "processes"
+
+
+def test_a_crowd_that_never_rests_is_ended_in_time(attack: Attack, sandbox: Bubblewrap, marker: str) -> None:
+    program = f"# {marker}\nimport os\nfor _ in range(8): os.fork()\nwhile True: pass"
+    outcome = attack("", command=["python", "-c", program], sandbox=sandbox, processes=300, wall_seconds=2)
+    assert outcome.exceeded == "wall clock"
+    assert outcome.finished.spent.wall_seconds < 2 + 2
+    assert processes_with(marker) == []
 
 
 MEMORY = (
@@ -146,9 +155,6 @@ def test_a_worker_within_its_budget_is_left_alone(attack: Attack, sandbox: Bubbl
 
 
 def test_samples_and_output_are_told_while_the_command_runs(workspace: Path, tmp_path: Path) -> None:
-    from assay.core.budget import Budget
-    from assay.core.sandbox import Spec, open_sandbox
-
     samples: list[Sample] = []
     pieces: list[bytes] = []
     spec = Spec(workspace, Budget(wall_seconds=20))
@@ -164,9 +170,6 @@ def test_samples_and_output_are_told_while_the_command_runs(workspace: Path, tmp
 
 
 def test_an_error_of_the_caller_ends_the_worker(workspace: Path, tmp_path: Path, marker: str) -> None:
-    from assay.core.budget import Budget
-    from assay.core.sandbox import Spec, open_sandbox
-
     def fail(sample: Sample) -> None:
         raise KeyboardInterrupt
 

@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -64,7 +65,15 @@ class Bubblewrap:
                 os.close(output_end)
             meters = Meters(confined, disk, started)
             supervision = _Supervision(confined, spec, capture, meters, started, on_sample)
-            supervision.until_the_end()
+            # A thread of its own, since a look at a large crowd that takes all processors can take seconds.
+            clock = threading.Timer(spec.budget.wall_seconds - (time.monotonic() - started), confined.condemn)
+            clock.daemon = True
+            clock.start()
+            try:
+                supervision.until_the_end()
+            finally:
+                clock.cancel()
+                clock.join()  # afterwards the process descriptor may be closed
             exceeded = supervision.exceeded
             confined.kill()
             wall_seconds = time.monotonic() - started
@@ -134,6 +143,8 @@ class _Supervision:
         if event.kind == "exited":
             self.exit_code = os.waitstatus_to_exitcode(event.status)
             self.exceeded = _BY_SIGNAL.get(self.exit_code)
+        elif event.kind == "gone" and time.monotonic() >= self._deadline:
+            self.exceeded = "wall clock"
         return event.kind in ("exited", "gone")
 
     def _over(self, now: float) -> str | None:

@@ -83,9 +83,21 @@ def _make_accessible(name: str, parent: int) -> None:
         os.close(handle)
 
 
+def _open_root(root: Path) -> int:
+    try:
+        return os.open(root, _DIRECTORY)
+    except PermissionError:  # its owner took the rights away, and its owner is this user
+        parent = os.open(root.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            _make_accessible(root.name, parent)
+        finally:
+            os.close(parent)
+        return os.open(root, _DIRECTORY)
+
+
 def measure(root: Path, *, max_bytes: int | None = None, max_files: int | None = None) -> Extent:
     """What is in the folder `root`, without itself. Stops early once more than a limit was found."""
-    current = os.open(root, _DIRECTORY)
+    current = _open_root(root)
     status = os.fstat(current)
     walk = _Walk(status.st_dev, max_bytes, max_files)
     whole = True

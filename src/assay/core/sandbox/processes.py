@@ -15,7 +15,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _BLOCK = 512
 _MAX_FILE = 1 << 22  # bytes read of one file in /proc
-_DUTY = 15  # a look may take one part in this many of the time
+_DUTY = 30  # a look may take one part in this many of the time
 
 
 def _names(folder: int) -> list[str]:

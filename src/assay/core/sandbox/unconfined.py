@@ -87,7 +87,9 @@ class Unconfined:
 def _finished(
     code: int, wall_seconds: float, exceeded: str | None, samples: list[Sample], capture: Capture, spec: Spec
 ) -> Finished:
-    spent = Spent(wall_seconds=round(wall_seconds, 3), disk_bytes=measure(spec.workspace).disk_bytes, exceeded=exceeded)
+    spent = Spent(
+        wall_seconds=round(wall_seconds, 3), disk_bytes=measure(spec.workspace.resolve()).disk_bytes, exceeded=exceeded
+    )
     return Finished(code, spent, tuple(samples), capture.truncated, (), "wall clock only")
 
 
