@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
@@ -187,7 +187,11 @@ values = st.recursive(
 )
 
 
-@given(st.dictionaries(st.text(min_size=1), values, max_size=4))
+names = st.text(min_size=1).filter(lambda name: name not in ("issued_at", "idempotency_key"))
+
+
+@settings(deadline=None)
+@given(st.dictionaries(names, values, max_size=4))
 def test_any_json_predicate_survives_signing_and_parsing(predicate: dict[str, object]) -> None:
     try:
         json.dumps(predicate, ensure_ascii=False).encode()
@@ -198,6 +202,7 @@ def test_any_json_predicate_survives_signing_and_parsing(predicate: dict[str, ob
     assert parsed.signed.signed_by(_SIGNER.public)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_are_no_envelope(data: bytes) -> None:
     for read in (read_statement, read_head):

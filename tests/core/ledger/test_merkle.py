@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree
 from pymerkle import verify_consistency as their_consistency
@@ -81,6 +81,7 @@ def test_the_examples_of_rfc_9162_section_2_1_5() -> None:
         assert merkle.prove_consistency(size, 7, length_seven.lookup) == proof
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=3), max_size=70))
 def test_roots_follow_the_recursive_definition(leaves: list[bytes]) -> None:
     tree = Tree(leaves)
@@ -132,6 +133,7 @@ def test_oversized_and_odd_paths_are_refused() -> None:
     assert not merkle.verify_inclusion(leaf, 0, 1 << 62, [root] * 129, root)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 70), st.data())
 def test_another_implementation_agrees(size: int, data: st.DataObject) -> None:
     leaves = numbered(size)

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from assay.core.errors import BadInput, Corrupt
+from assay.core.keys import Signer
 from assay.core.ledger import Ledger, Report, open_ledger, verify_ledger
 from assay.core.ledger.statement import sign_head
 from tests.core.ledger.statements import digest, statement
@@ -215,6 +217,14 @@ def test_an_entry_with_an_impossible_number_is_found(ledger: Ledger) -> None:
 def test_entries_whose_public_key_is_gone_are_named(ledger: Ledger) -> None:
     report = tamper(ledger, execute("DELETE FROM assay_keys"))
     assert named(report) >= set(range(12))
+
+
+def test_a_public_key_that_signed_nothing_is_found(ledger: Ledger) -> None:
+    key = Signer.from_private(Ed25519PrivateKey.generate()).public
+    report = tamper(ledger, execute("INSERT INTO assay_keys VALUES (?, ?)", key.key_id, key.raw))
+    assert [problem.message for problem in report.problems] == [
+        f"The public key {key.key_id} is stored but has signed nothing here."
+    ]
 
 
 def test_a_deleted_head_is_found(ledger: Ledger) -> None:
