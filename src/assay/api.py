@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from assay.core.budget import parse_duration
+from assay.core.arena import find_task
+from assay.core.budget import limited, parse_duration
 from assay.core.digest import parse_digest
 from assay.core.ledger import open_ledger
 from assay.core.run import Desk, Result, examine
@@ -33,7 +34,7 @@ def run(
             task,
             ScriptWorker.parse(worker, [Path(f) for f in files]),
             Desk(open_store(store), book),
-            budget_seconds=parse_duration(budget) if budget else None,
+            budget=limited(find_task(task)[1].budget, parse_duration(budget) if budget else None),
             sandbox=sandbox,
         )
 

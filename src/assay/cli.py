@@ -6,6 +6,7 @@ Nothing heavy is imported before the command that needs it.
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -15,11 +16,13 @@ import typer
 
 from assay.commands.ledger import app as ledger_app
 from assay.commands.store import app as store_app
-from assay.terminal import Json, command, emit, err, finish, out
+from assay.terminal import Json, command, emit, finish, out
 
 if TYPE_CHECKING:
+    from assay.commands.live import Live
+    from assay.core.budget import Budget
     from assay.core.ledger import Entry
-    from assay.core.run import Desk, Result
+    from assay.core.run import Desk
 
 app = typer.Typer(
     name="assay",
@@ -81,15 +84,16 @@ def run(
     json_: Json = False,
 ) -> None:
     """Give a worker a task, verify what it hands in, sign the verdict. Killed, the same command continues."""
-    from assay.core.budget import parse_duration
+    from assay.core.arena import find_task
+    from assay.core.budget import limited, parse_duration
     from assay.core.run import run as run_worker
     from assay.core.workers import ScriptWorker
 
-    seconds = parse_duration(budget) if budget else None
     who = ScriptWorker.parse(worker, file or [])
-    with _desk(store, ledger) as (desk, live):
-        result = run_worker(task, who, desk, budget_seconds=seconds, sandbox=sandbox, watch=live.watch(task, seconds))
-    _show_result(result, json_)
+    limits = limited(find_task(task)[1].budget, parse_duration(budget) if budget else None)
+    with _desk(store, ledger, limits) as (desk, live):
+        result = run_worker(task, who, desk, budget=limits, sandbox=sandbox, watch=live.watch)
+    _show_entry(result.entry, json_)
     finish(result.verdict.outcome == "accepted")
 
 
@@ -159,10 +163,13 @@ def demo(
 ) -> None:
     """The main job on this machine: an honest and a cheating worker, measured, audited, signed."""
     from assay.commands.views import verdict_table
-    from assay.posttrain.demo import run_demo
+    from assay.core.arena import find_task
+    from assay.core.budget import limited
+    from assay.posttrain.demo import BUDGET_SECONDS, TASK, run_demo
 
-    with _desk(store, ledger) as (desk, live):
-        results = run_demo(desk, live.watch)
+    limits = limited(find_task(TASK)[1].budget, BUDGET_SECONDS)
+    with _desk(store, ledger, limits) as (desk, live):
+        results = run_demo(desk, limits, live.watch)
     entries = [result.entry for result in results.values()]
     _write_report(entries, store, html)
     if json_:
@@ -171,19 +178,20 @@ def demo(
         out.print(verdict_table(entries))
         for name, result in results.items():
             out.print(f"[bold]{name}[/]: {result.verdict.outcome}. {result.verdict.reason}")
-        out.print(f"\nReport: {html.absolute()}\nCheck the ledger: [bold]assay ledger verify[/]")
+        out.print(f"\nReport: {html.absolute()}\nCheck the ledger: {Path(sys.argv[0])} ledger verify", soft_wrap=True)
     finish(results["honest"].verdict.outcome == "accepted" and results["cheat"].verdict.outcome == "rejected")
 
 
 @contextlib.contextmanager
-def _desk(store: str | None, ledger: str | None) -> "Iterator[tuple[Desk, Any]]":
-    """Store, ledger and live view of one command."""
-    from assay.commands.views import Live
+def _desk(store: str | None, ledger: str | None, budget: "Budget | None" = None) -> "Iterator[tuple[Desk, Live]]":
+    """Store, ledger and live view of one command; `budget` is what a worker may spend, if there is one."""
+    from assay.commands.live import Live
+    from assay.core.budget import Budget
     from assay.core.ledger import open_ledger
     from assay.core.run import Desk
     from assay.core.store import open_store
 
-    with open_ledger(ledger) as book, Live(err) as live:
+    with open_ledger(ledger) as book, Live(budget or Budget(wall_seconds=1)) as live:
         yield Desk(open_store(store), book, live.stage), live
 
 
@@ -208,10 +216,6 @@ def _write_report(entries: "list[Entry]", store: str | None, html: Path) -> None
     write(entries, open_store(store), html, title="Assay: verdicts")
 
 
-def _show_result(result: "Result", json_: bool) -> None:
-    _show_entry(result.entry, json_)
-
-
 def _show_entry(entry: "Entry", json_: bool) -> None:
     from assay.commands.views import verdict_panel
 
@@ -225,7 +229,7 @@ def _document(entry: "Entry") -> dict[str, Any]:
     """A signed verdict as one flat JSON document."""
     predicate = dict(entry.statement.predicate)
     verdict = dict(predicate["verdict"])
-    return {"index": entry.index, **verdict, "run": predicate.get("run"), "ledger": {"index": entry.index}}
+    return {"index": entry.index, **verdict, "run": predicate.get("run")}
 
 
 def main() -> None:

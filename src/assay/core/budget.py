@@ -63,3 +63,8 @@ class Spent(BaseModel):
     tokens: int | None = None
     dollars: float | None = None
     exceeded: str | None = Field(default=None, description="the limit that ended the worker, or none")
+
+
+def limited(budget: Budget, wall_seconds: float | None) -> Budget:
+    """`budget` with another wall clock, if one is given."""
+    return budget if wall_seconds is None else budget.model_copy(update={"wall_seconds": wall_seconds})

@@ -80,7 +80,7 @@ def run(
     worker: Worker,
     desk: Desk,
     *,
-    budget_seconds: float | None = None,
+    budget: Budget | None = None,
     sandbox: str = "bubblewrap",
     watch: Watch | None = None,
 ) -> Result:
@@ -90,7 +90,7 @@ def run(
     """
     arena, task = find_task(task_id)
     confinement = open_sandbox(sandbox)
-    budget = task.budget.model_copy(update={"wall_seconds": budget_seconds}) if budget_seconds else task.budget
+    budget = budget or task.budget
     with _unfinished(task, worker, budget, sandbox) as (folder, state):
         if state.run is None:
             _work(arena, task, worker, budget, confinement, folder, state, desk, watch or Watch())

@@ -6,10 +6,10 @@ that know nothing of Assay.
 
 import json
 import tempfile
-from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from assay.core.budget import Budget
 from assay.core.run import Desk, Result, run
 from assay.core.workers import ScriptWorker, Watch
 from assay.posttrain import bfcl, tasks
@@ -19,7 +19,7 @@ TASK = "posttrain/bfcl-simple:smollm2-135m"
 BUDGET_SECONDS = 300.0
 
 
-def run_demo(desk: Desk, watch: Callable[[str, float | None], Watch]) -> dict[str, Result]:
+def run_demo(desk: Desk, budget: Budget, watch: Watch) -> dict[str, Result]:
     """The results of the honest and the cheating worker, by name."""
     results = {}
     with as_file(files("assay.posttrain.demo")) as scripts, tempfile.TemporaryDirectory(prefix="assay-demo-") as name:
@@ -34,8 +34,7 @@ def run_demo(desk: Desk, watch: Callable[[str, float | None], Watch]) -> dict[st
             ),
         }
         for who, worker in workers.items():
-            desk.report(f"The {who} worker")
-            results[who] = run(TASK, worker, desk, budget_seconds=BUDGET_SECONDS, watch=watch(TASK, BUDGET_SECONDS))
+            results[who] = run(TASK, worker, desk, budget=budget, watch=watch)
     return results
 
 

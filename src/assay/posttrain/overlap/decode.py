@@ -38,7 +38,7 @@ _HEX_GAP = r"(?>0x|\\x|\\n|[\s\"',:;-]){0,12}+"
 _HEX = re.compile(rf"[0-9A-Fa-f]{{2}}+(?:{_HEX_GAP}[0-9A-Fa-f]{{2}}+){{{MIN_ENCODED // 2},}}+")
 _CODE_POINTS = re.compile(r"\d{1,6}+(?:[^\w.]{1,6}+\d{1,6}+){19,}+")
 _BITS = re.compile(r"[01]{7,8}+(?:[^\w.]{0,4}+[01]{7,8}+){15,}+")
-_PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}|\+)")
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9A-Fa-f]+|[A-Za-z]{2,8});")
 _QUOTED = re.compile(r"=[0-9A-F]{2}")
 _LEET_DIGIT = re.compile(r"(?<=[A-Za-z])[0134578@$]+|[0134578@$]+(?=[A-Za-z])")

@@ -250,9 +250,14 @@ class Reader:
         if isinstance(value, str):
             yield Document(name, row, value)
             return
-        if type(value) is dict and all(type(part) is str for part in value.values()):
-            yield Document(name, row, "\n".join(value.values()))
-            return
+        if type(value) is dict:
+            try:
+                text = "\n".join(value.values())  # the usual record: strings by name
+            except TypeError:
+                pass
+            else:
+                yield Document(name, row, text)
+                return
         tokens: list[list[int]] = []
         yield Document(name, row, "\n".join(_strings(value, tokens)))
         if self._decode_tokens is not None:

@@ -94,15 +94,16 @@ class Scan(Iterator[Record]):
             for match in matches:
                 decoding = "+".join(filter(None, (document.decoding, match.decoding)))
                 yield document, replace(match, span=_shift(match.span, document.base), decoding=decoding)
-        for number in sorted(suspicious(texts)):
-            yield from ((batch[number], match) for match in self._decoded(batch[number]))
+        yield from self._decoded([batch[number] for number in sorted(suspicious(texts))])
 
-    def _decoded(self, document: Document) -> Iterator[Match]:
-        for decoded in decodings(document.text):
-            for match in self._reference.scan_text(decoded.text):
+    def _decoded(self, documents: Sequence[Document]) -> Iterator[tuple[Document, Match]]:
+        found = [(document, decoded) for document in documents for decoded in decodings(document.text)]
+        matched = self._reference.scan_batch([decoded.text for _, decoded in found])
+        for (document, decoded), matches in zip(found, matched, strict=True):
+            for match in matches:
                 names = (document.decoding, decoded.decoding, match.decoding)
                 span = _shift(decoded.span, document.base)
-                yield replace(match, span=span, decoding="+".join(filter(None, names)))
+                yield document, replace(match, span=span, decoding="+".join(filter(None, names)))
 
 
 def scan_paths(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 TASK = "posttrain/bfcl-smoke:tiny-llama"
-WORKERS = Path(__file__).parent / "workers"
+WORKERS = Path(__file__).parent / "flow" / "workers"
 
 Assay = Callable[..., subprocess.CompletedProcess[str]]
 
