@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,30 @@ def test_killed_processes_lose_no_acknowledged_entry_on_postgresql(
     postgres.stop("immediate")  # the server crashes, too
     postgres.start()
     check_nothing_was_lost(postgres_url, tmp_path)
+
+
+def begin_at_once(url: str) -> None:
+    """Eight threads find no ledger, each with its own connection: one begins it."""
+    barrier = threading.Barrier(8)
+
+    def work(_: int) -> str:
+        barrier.wait()
+        with open_ledger(url) as ledger:
+            return ledger.id
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(work, range(8)))) == 1
+    assert verify_ledger(url).ok
+
+
+def test_of_those_who_begin_a_ledger_at_once_one_does_on_sqlite(tmp_path: Path) -> None:
+    for number in range(5):
+        begin_at_once(str(tmp_path / f"{number}.db"))
+
+
+def test_of_those_who_begin_a_ledger_at_once_one_does_on_postgresql(postgres: Postgres) -> None:
+    for _ in range(5):
+        begin_at_once(postgres.new_database())
 
 
 def test_threads_of_one_process_share_a_ledger(ledger: Ledger) -> None:

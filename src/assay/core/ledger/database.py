@@ -149,7 +149,9 @@ class Database:
         if self.sqlite:
             query = "SELECT count(*) FROM sqlite_master WHERE name LIKE 'assay!_%' ESCAPE '!'"
             return bool(connection.exec_driver_sql(query).scalar_one())
-        return connection.exec_driver_sql("SELECT to_regclass('assay_ledger')").scalar_one() is not None
+        # Not to_regclass: it may answer from a cache that does not know yet what another session has just committed.
+        query = "SELECT count(*) FROM pg_class WHERE relname = 'assay_ledger' AND pg_table_is_visible(oid)"
+        return bool(connection.exec_driver_sql(query).scalar_one())
 
     def _connect(self) -> Connection:
         if self._owner != os.getpid():
