@@ -92,12 +92,10 @@ def test_nothing_outside_the_workspace_can_be_changed(attack: Attack, workspace:
         "writes.py",
         "/data/mounted",
         "/workspace/harness.py",
-        "/usr/bin/env",
-        "/etc/passwd",
         mounts=(Mount(mounted, "/data/mounted"),),
         read_only_paths=("harness.py",),
     )
-    assert len(outcome.lines("TRIED")) == 4 * 8 + 9 + 5 + 1 + 5 + 5
+    assert len(outcome.lines("TRIED")) == 2 * 8 + 9 + 4 + 5 + 1 + 5 + 5
     assert outcome.lines("GOT") == []
     assert mounted.read_text() == protected.read_text() == "as it was"
     assert (mounted.stat(), protected.stat(), Path("/dev/null").stat().st_mode) == before
@@ -105,16 +103,30 @@ def test_nothing_outside_the_workspace_can_be_changed(attack: Attack, workspace:
     assert not any(mode & (stat.S_ISUID | stat.S_ISGID) for mode in modes)
 
 
+DEVICES = [Path("/dev", name) for name in ("null", "zero", "full", "random", "urandom", "tty")]
+CHANGE_MODES = """
+import contextlib, os
+for name in ("null", "zero", "full", "random", "urandom", "tty"):
+    for path in (f"/dev/{name}", "/proc/self/fd/0"):
+        with contextlib.suppress(OSError):
+            os.chmod(path, 0o667)
+with contextlib.suppress(OSError):
+    os.fchmod(0, 0o667)
+print("DONE")
+"""
+
+
 def test_device_files_of_the_host_keep_their_mode(attack: Attack) -> None:
-    before = [Path("/dev", name).stat().st_mode for name in ("null", "zero", "random", "urandom", "tty", "full")]
-    program = "import os\nfor n in ('null','zero','random','urandom','tty','full'):\n"
-    program += (
-        "    for p in ('/dev/' + n, '/proc/self/fd/0'):\n        try: os.chmod(p, 0)\n        except OSError: pass\n"
-    )
-    program += "    try: os.fchmod(0, 0)\n    except OSError: pass\nprint('DONE')"
-    outcome = attack("", command=["python", "-c", program])
+    before = [device.stat().st_mode for device in DEVICES]
+    try:
+        outcome = attack("", command=["python", "-c", CHANGE_MODES])
+        after = [device.stat().st_mode for device in DEVICES]
+    finally:
+        for device, mode in zip(DEVICES, before, strict=True):
+            if device.stat().st_mode != mode:  # the guard failed: the host must not suffer
+                device.chmod(stat.S_IMODE(mode))
     assert outcome.output == "DONE\n"
-    assert [Path("/dev", n).stat().st_mode for n in ("null", "zero", "random", "urandom", "tty", "full")] == before
+    assert after == before
 
 
 def test_system_calls_that_reach_the_kernel_or_the_host_are_refused(attack: Attack) -> None:

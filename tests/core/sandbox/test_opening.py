@@ -13,7 +13,7 @@ import pytest
 from assay.core.budget import Budget
 from assay.core.errors import BadInput, Unavailable
 from assay.core.sandbox import Spec, open_sandbox, python_mounts, remove_tree
-from assay.core.sandbox.cgroups import _abandoned, _name, place_for_version_two
+from assay.core.sandbox.cgroups import is_abandoned, place_for_version_two, supervisor_name
 from tests.core.sandbox.conftest import processes_with
 
 
@@ -183,8 +183,8 @@ def test_a_group_of_version_two_is_made_in_the_nearest_place_with_controllers(tm
 
 
 def test_only_groups_of_dead_supervisors_count_as_abandoned() -> None:
-    assert not _abandoned(_name())
-    namespace, pid, start, count = _name().removeprefix("assay-").split("-")
-    assert _abandoned(f"assay-{namespace}-{pid}-{int(start) + 1}-{count}")
-    assert not _abandoned(f"assay-1-{pid}-{int(start) + 1}-{count}")  # another machine's numbers, so to say
-    assert not _abandoned("assay-of-somebody-else")
+    assert not is_abandoned(supervisor_name())
+    namespace, pid, start, count = supervisor_name().removeprefix("assay-").split("-")
+    assert is_abandoned(f"assay-{namespace}-{pid}-{int(start) + 1}-{count}")
+    assert not is_abandoned(f"assay-1-{pid}-{int(start) + 1}-{count}")  # another machine's numbers, so to say
+    assert not is_abandoned("assay-of-somebody-else")

@@ -51,15 +51,16 @@ def _pid_namespace() -> int:
     return Path("/proc/self/ns/pid").stat().st_ino
 
 
-def _name() -> str:
+def supervisor_name() -> str:
+    """A name that says which process made what bears it, and that no other process uses."""
     namespace = _pid_namespace()
     return f"{_PREFIX}{namespace}-{os.getpid()}-{start_time(os.getpid())}-{next(_counter)}"
 
 
-def _abandoned(name: str) -> bool:
-    """Whether a group of this name was made by a process that no longer is. Another namespace's are not judged."""
+def is_abandoned(name: str) -> bool:
+    """Whether what bears this name was made by a process that no longer is. Another namespace's are not judged."""
     try:
-        namespace, pid, start, _ = (int(part) for part in name.removeprefix(_PREFIX).split("-"))
+        namespace, pid, start = (int(part) for part in name.removeprefix(_PREFIX).split("-")[:3])
     except ValueError:
         return False
     return namespace == _pid_namespace() and start_time(pid) != start
@@ -88,7 +89,7 @@ def _end(group: Path) -> None:
 def sweep(parent: Path) -> None:
     """Remove the groups that supervisors left behind when they were killed."""
     for group in parent.glob(f"{_PREFIX}*"):
-        if _abandoned(group.name):
+        if is_abandoned(group.name):
             _end(group)
 
 
@@ -123,7 +124,7 @@ class VersionTwo:
 
     def __init__(self, parent: Path, memory_bytes: int, processes: int) -> None:
         sweep(parent)
-        self._group = parent / _name()
+        self._group = parent / supervisor_name()
         self._files = _Files()
         self._group.mkdir()
         try:
@@ -164,7 +165,7 @@ class VersionOne:
     version = "cgroup v1"
 
     def __init__(self, parents: dict[str, Path], memory_bytes: int, processes: int) -> None:
-        name = _name()
+        name = supervisor_name()
         self._files = _Files()
         self._groups = {controller: parent / name for controller, parent in parents.items()}
         try:

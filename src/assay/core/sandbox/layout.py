@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from assay.core.errors import BadInput, Unavailable
+from assay.core.sandbox.cgroups import is_abandoned, supervisor_name
 from assay.core.sandbox.spec import WORKSPACE, Mount, Spec
 
 USER_ID = GROUP_ID = 1000
@@ -183,7 +184,11 @@ def _devices(layout: Layout, stack: ExitStack) -> None:
     if os.geteuid() != 0:
         return
     for parent in (None, "/dev"):
-        folder = Path(tempfile.mkdtemp(prefix=".assay-devices-", dir=parent))
+        place = Path(parent or tempfile.gettempdir())
+        for left in place.glob("assay-*.devices"):  # by a supervisor that was killed while it started
+            if is_abandoned(left.name) and left.lstat().st_uid == 0:
+                shutil.rmtree(left, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{supervisor_name()}-", suffix=".devices", dir=place))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         if _device_nodes(folder):
             for name in _DEVICES:
