@@ -91,9 +91,9 @@ def _dequantise(model: BaseModel, gguf: Path, folder: Path) -> None:
             loaded = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32, quantization_config=unpacked)
         else:
             torch.manual_seed(0)
-            config = AutoConfig.from_pretrained(**source)
-            config.update(dict(model.random_shape))
-            loaded = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+            shape = AutoConfig.from_pretrained(**source)
+            shape.update(dict(model.random_shape))
+            loaded = AutoModelForCausalLM.from_config(shape, dtype=torch.float32)
         loaded.to(torch.bfloat16).save_pretrained(folder, max_shard_size="100GB")
         AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
     (folder / "chat_template.jinja").write_text(model.chat_template)
