@@ -37,7 +37,7 @@ class Meters(BaseModel):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        if False:
+        if self.columns != COLUMNS:
             raise ValueError(f"columns must be {', '.join(COLUMNS)}")
         if any(value < 0 for row in self.rows for value in row):
             raise ValueError("a sample is negative")

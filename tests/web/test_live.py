@@ -1,0 +1,160 @@
+"""A run while it goes on: what is seen of it, with and without a terminal."""
+
+import io
+import threading
+from collections.abc import Iterator
+
+import pytest
+from rich.console import Console
+
+from assay.commands.live import PLAIN_SECONDS, Live
+from assay.core.budget import Budget
+from assay.core.sandbox import Sample
+
+BUDGET = Budget(wall_seconds=600, memory_bytes=12 << 30, disk_bytes=4 << 30)
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def paper() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def plain(paper: io.StringIO, clock: Clock) -> Iterator[Live]:
+    with Live(BUDGET, console=Console(file=paper, width=200), clock=clock) as live:
+        yield live
+
+
+def sample(seconds: float, *, cpu: float = 0.0) -> Sample:
+    return Sample(seconds, cpu, 3 << 30, 512 << 20, 4)
+
+
+def terminal(paper: io.StringIO) -> Console:
+    return Console(file=paper, force_terminal=True, width=100, _environ={"TERM": "xterm"})
+
+
+def drawn(live: Live) -> str:
+    """What the block on the screen says now."""
+    paper = io.StringIO()
+    Console(file=paper, width=100).print(live._draw())
+    return paper.getvalue()
+
+
+def test_without_a_terminal_every_stage_is_one_plain_line(plain: Live, paper: io.StringIO) -> None:
+    plain.stage("Bringing the inputs into the store")
+    plain.stage("The worker is at work: \x1b[31mpython [bold]train.py\u202e")
+    assert paper.getvalue() == (
+        "Bringing the inputs into the store\nThe worker is at work: \\x1b[31mpython [bold]train.py\\u202e\n"
+    )
+
+
+def test_without_a_terminal_the_budget_is_said_now_and_then(plain: Live, paper: io.StringIO, clock: Clock) -> None:
+    plain.stage("Working")
+    for second in range(int(3.5 * PLAIN_SECONDS)):
+        clock.now += 1
+        plain.on_output(b"step %d\n" % second)
+        plain.on_sample(sample(second))
+    lines = paper.getvalue().splitlines()
+    assert len(lines) == 4
+    assert lines[1].startswith("  0:")
+    assert lines[2] == "  0:58 of 10:00, memory 3.0 GiB of 12.0 GiB, disk 512.0 MiB of 4.0 GiB: step 59"
+
+
+def test_nothing_is_said_of_a_budget_that_nobody_has_sampled(plain: Live, paper: io.StringIO, clock: Clock) -> None:
+    plain.stage("Working")
+    clock.now += 100
+    plain.on_output(b"hello\n")
+    assert paper.getvalue() == "Working\n"
+
+
+def test_on_a_terminal_the_budget_that_is_left_is_shown(clock: Clock, paper: io.StringIO) -> None:
+    live = Live(BUDGET, console=terminal(paper), clock=clock)
+    live.stage("Working")
+    live.on_sample(sample(100, cpu=150))
+    live.on_sample(sample(102, cpu=153.6))
+    clock.now += 3  # the clock goes on between samples
+    shown = drawn(live)
+    assert "8:15 left of 10:00" in shown
+    assert "3.0 GiB of 12.0 GiB" in shown
+    assert "512.0 MiB of 4.0 GiB" in shown
+    assert "4 processes" in shown and "1.8 processors in use" in shown
+
+
+def test_the_time_that_is_left_ends_at_zero(clock: Clock, paper: io.StringIO) -> None:
+    live = Live(BUDGET, console=terminal(paper), clock=clock)
+    live.stage("Working")
+    live.on_sample(sample(599))
+    clock.now += 60
+    assert "0:00 left of 10:00" in drawn(live)
+
+
+def test_on_a_terminal_the_last_lines_are_shown_as_text(clock: Clock, paper: io.StringIO) -> None:
+    live = Live(BUDGET, console=terminal(paper), clock=clock)
+    live.stage("Working")
+    live.on_output(b"".join(b"line %d\n" % i for i in range(20)))
+    live.on_output("\x1b]0;owned\x07\x1b[2J[red]last\u202e\x9b5A".encode())
+    shown = drawn(live)
+    assert "line 14" not in shown and "line 15" in shown
+    assert "[red]last\\u202e\\x9b5A" in shown
+    assert "\x1b" not in shown and "owned" not in shown
+
+
+def test_the_next_stage_takes_the_budget_and_the_output_away(clock: Clock, paper: io.StringIO) -> None:
+    live = Live(BUDGET, console=terminal(paper), clock=clock)
+    live.stage("Working")
+    live.on_sample(sample(10))
+    live.on_output(b"step 1\n")
+    live.stage("Auditing what was handed in")
+    shown = drawn(live)
+    assert "Auditing" in shown
+    assert "left of" not in shown and "step 1" not in shown
+
+
+def test_a_finished_stage_stays_with_the_time_it_took(clock: Clock, paper: io.StringIO) -> None:
+    with Live(BUDGET, console=terminal(paper), clock=clock) as live:
+        live.stage("Working")
+        clock.now += 75
+        live.stage("Auditing")
+        clock.now += 5
+    assert "Working\x1b[2m  1:15" in paper.getvalue()
+    assert paper.getvalue().count("✓") == 2
+
+
+def test_a_stage_that_failed_is_not_ticked(clock: Clock, paper: io.StringIO) -> None:
+    with pytest.raises(KeyboardInterrupt), Live(BUDGET, console=terminal(paper), clock=clock) as live:
+        live.stage("Working")
+        raise KeyboardInterrupt
+    assert "✗" in paper.getvalue() and "✓" not in paper.getvalue()
+
+
+def test_stages_and_samples_from_a_busy_run_never_wait_for_the_drawing(paper: io.StringIO) -> None:
+    """Stages print while another thread draws: neither may hold what the other needs."""
+
+    def busy() -> None:
+        with Live(BUDGET, console=terminal(paper)) as live:
+            assert live._screen
+            for i in range(300):
+                live.stage(f"stage {i}")
+                live.on_sample(sample(i))
+                live.on_output(b"x\n")
+                threading.Thread(target=live._screen.refresh, daemon=True).start()
+
+    thread = threading.Thread(target=busy, daemon=True)
+    thread.start()
+    thread.join(timeout=120)
+    assert not thread.is_alive()
