@@ -93,7 +93,7 @@ class RunIndex:
                 if disguise != "none" and (text := DISGUISES[disguise](part)) != part:
                     folded = fold(text)
                     runs = hashes(folded.codes)
-                    chosen = np.arange(0, len(runs), SPARSE)
+                    chosen = _once(runs)[::SPARSE]
                     occurrences.append((runs[chosen], chosen, len(self.variants)))
                     self.variants.append(Variant(number, disguise, text, folded.string()))
         self._store(occurrences)
@@ -208,12 +208,16 @@ def _coherence(at: Positions, places: Positions, edges: Positions) -> NDArray[np
     return best
 
 
+def _once(runs: Codes) -> Positions:
+    """The places of the runs that occur once: a repeated one would point to a wrong place as often as to the right."""
+    _, first, counts = np.unique(runs, return_index=True, return_counts=True)
+    places: Positions = np.sort(first[counts == 1])
+    return places
+
+
 def _rare(parts: list[Codes]) -> list[Positions]:
     """The places of the runs of each part that few parts share and that the part itself does not repeat."""
-    once = []
-    for runs in parts:
-        _, first, counts = np.unique(runs, return_index=True, return_counts=True)
-        once.append(np.sort(first[counts == 1]))
+    once = [_once(runs) for runs in parts]
     keys, counts = np.unique(
         np.concatenate([np.empty(0, np.uint32), *(runs[at] for runs, at in zip(parts, once, strict=True))]),
         return_counts=True,

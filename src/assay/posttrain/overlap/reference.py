@@ -5,8 +5,9 @@ once, which is what makes it fast. What is caught, what is missed and the measur
 """
 
 import functools
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -30,6 +31,8 @@ ONE_PIECE = 64.0  # telling letters in one piece, about 15 words in a row: copie
 ONE_PIECE_SHARE = 0.25
 LONG = 200.0  # telling letters in all: a part of a long item is enough
 LONG_SHARE = 0.10
+DOCSTRING_SCORE = 30.0  # the description in a docstring, without examples, must be there nearly whole: it can be short
+DOCSTRING_SHARE = 0.70
 ANSWER_SCORE = 60.0  # an answer alone is weaker evidence: right answers to similar questions look alike
 ANSWER_SHARE = 0.80
 TOO_SHORT = 20  # letters: an item with fewer cannot be told from a common phrase
@@ -59,9 +62,33 @@ class Match:
 
 @dataclass(frozen=True)
 class _Part:
-    item_id: str
+    """A text to look for, and the items it belongs to: more than one if their letters are the same."""
+
+    items: tuple[str, ...]
     name: str
     text: str
+
+
+def _add(parts: dict[str, _Part], item: str, name: str, text: str) -> None:
+    letters = fold(text).string()
+    if letters not in parts:
+        parts[letters] = _Part((item,), name, text)
+    elif item not in parts[letters].items:
+        parts[letters] = replace(parts[letters], items=(*parts[letters].items, item))
+
+
+def _docstring_prose(text: str) -> str:
+    """What the docstrings in a piece of code say, without their examples; nothing if there are none.
+
+    A programming task is given away by its description alone, which may be a small part of its text.
+    """
+    prose = [_EXAMPLES.split(match[1] or match[2])[0] for match in _DOCSTRING.finditer(text)]
+    found = "\n".join(prose)
+    return found if len(fold(found)) >= DOCSTRING_SCORE else ""
+
+
+_DOCSTRING = re.compile(r'"""(.*?)"""|\'\'\'(.*?)\'\'\'', re.DOTALL)
+_EXAMPLES = re.compile(r">>>|^\s*(?:for )?(?:an )?examples?\b", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass
@@ -82,16 +109,21 @@ class Reference:
             raise BadInput("The reference has no items: give at least one hidden item to look for.")
         parts: dict[str, _Part] = {}
         for item in kept:
-            parts.setdefault(fold(item.text).string(), _Part(item.id, "text", item.text))
+            _add(parts, item.id, "text", item.text)
         for item in kept:
-            if item.answer is not None:
-                letters = fold(item.answer).string()
-                if len(letters) >= ANSWER_SCORE:
-                    parts.setdefault(letters, _Part(item.id, "answer", item.answer))
+            if prose := _docstring_prose(item.text):
+                _add(parts, item.id, "docstring", prose)
+            if item.answer is not None and len(fold(item.answer)) >= ANSWER_SCORE:
+                _add(parts, item.id, "answer", item.answer)
         scorable = [part for letters, part in parts.items() if len(letters) >= TOO_SHORT]
-        too_short = tuple(part.item_id for letters, part in parts.items() if len(letters) < TOO_SHORT)
+        too_short = tuple(
+            id_
+            for letters, part in parts.items()
+            if len(letters) < TOO_SHORT and part.name == "text"
+            for id_ in part.items
+        )
         texts = [part.text for part in scorable]
-        index = RunIndex(texts, [part.name == "text" for part in scorable])
+        index = RunIndex(texts, [part.name != "answer" for part in scorable])
         return cls(kept, too_short, scorable, index, list(telling_letters(texts, background)))
 
     def scan_text(self, text: str) -> list[Match]:
@@ -107,23 +139,23 @@ class Reference:
             number = candidate.document
             if number not in folded:
                 folded = {number: fold(texts[number])}
-            if match := self._decide(candidate, folded[number], texts[number]):
-                found[number].append(match)
+            found[number] += self._decide(candidate, folded[number], texts[number])
         return [_best_of_each_item(matches) for matches in found]
 
-    def _decide(self, candidate: Candidate, letters: Letters, text: str) -> Match | None:
+    def _decide(self, candidate: Candidate, letters: Letters, text: str) -> list[Match]:
         variant = self._index.variants[candidate.variant]
         part = self._parts[variant.part]
         alignment = self._item(candidate.variant).align(letters.string(candidate.start, candidate.end))
         if alignment is None or alignment.score < min(MIN_SCORE, 0.8 * len(variant.letters)):
-            return None
+            return []
         first, last = (candidate.start + letter for letter in alignment.span)
         start, end = int(letters.offsets[first]), int(letters.offsets[last - 1]) + 1
         if not _enough(alignment, part.name, variant, text[start:end]):
-            return None
+            return []
         excerpt = text[start : min(end, start + EXCERPT)]
         decoding = "" if variant.disguise == "none" else variant.disguise
-        return Match(part.item_id, round(alignment.share, 4), (start, end), excerpt, part.name, decoding)
+        score = round(alignment.share, 4)
+        return [Match(item, score, (start, end), excerpt, part.name, decoding) for item in part.items]
 
     @functools.lru_cache(maxsize=50_000)  # noqa: B019 - a reference lives as long as the scan
     def _item(self, number: int) -> ItemLetters:
@@ -138,6 +170,8 @@ class Reference:
 def _enough(alignment: Alignment, part: str, variant: Variant, text: str) -> bool:
     if part == "answer":
         return alignment.score >= ANSWER_SCORE and alignment.share >= ANSWER_SHARE
+    if part == "docstring":
+        return alignment.score >= DOCSTRING_SCORE and alignment.share >= DOCSTRING_SHARE
     if alignment.longest >= ONE_PIECE and alignment.share >= ONE_PIECE_SHARE:
         return True
     if alignment.score >= LONG and alignment.share >= LONG_SHARE:
