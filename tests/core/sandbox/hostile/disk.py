@@ -1,6 +1,7 @@
 """Takes disk space until it is stopped. Argument: the way."""
 
 import contextlib
+import ctypes
 import mmap
 import os
 import socket
@@ -35,12 +36,13 @@ def deleted_but_open():
 
 
 def deleted_but_mapped():
-    kept = []
+    libc = ctypes.CDLL(None)  # Python's own mmap keeps the file open
+    libc.mmap.restype = ctypes.c_void_p
     while True:
         with open("gone", "w+b") as file:
             file.write(PIECE * 4)
             file.flush()
-            kept.append(mmap.mmap(file.fileno(), 0))
+            libc.mmap(None, ctypes.c_size_t(4 * MIB), 1, 1, file.fileno(), ctypes.c_long(0))
         os.unlink("gone")
 
 
@@ -60,7 +62,6 @@ def deleted_in_a_socket():
 
 def deleted_in_a_thread():
     """The files are open in one thread only, which has a table of open files of its own."""
-    import ctypes
     import threading
 
     def hold():
