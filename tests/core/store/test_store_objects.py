@@ -224,6 +224,29 @@ def test_an_open_object_reads_like_a_file(store: Store) -> None:
         assert file.read() == b""
 
 
+def test_what_is_acknowledged_in_a_folder_was_flushed_before_it_was_named(
+    folder_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The calls are real and only listened to: a power cut cannot be had in a test."""
+    flush, flushed = os.fsync, []
+
+    def listen(descriptor: int) -> None:
+        place = os.path.relpath(os.readlink(f"/proc/self/fd/{descriptor}"), tmp_path / "store")
+        flushed.append((place.split("/")[0] if place.startswith("tmp") else place, len(list(folder_store.list()))))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", listen)
+    digest = folder_store.put_bytes(b"content")
+    inside = f"objects/{digest[7:9]}"
+    assert flushed == [("tmp", 0), ("objects", 1), (inside, 1)], "content, then the name, then the folders that hold it"
+    flushed.clear()
+    folder_store.put_bytes(b"content")
+    assert flushed == [("objects", 1), (inside, 1)], "another process may have named it and flushed nothing yet"
+    flushed.clear()
+    folder_store.set_ref("name", digest)
+    assert flushed == [("tmp", 1), ("refs", 1)]
+
+
 # Refs
 
 

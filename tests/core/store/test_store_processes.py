@@ -222,7 +222,7 @@ print(digest, peak() - before)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "megabytes"), [("folder", 400), ("s3", 160)])
+@pytest.mark.parametrize(("kind", "megabytes"), [("folder", 400), ("s3", 128)])
 def test_large_files_go_through_in_little_memory(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str, megabytes: int
 ) -> None:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from obstore.store import LocalStore
 
-from assay.core.digest import Digest
+from assay.core.digest import Digest, digest_bytes
 from assay.core.errors import Unavailable
-from assay.core.store.shelf import Progress, Shelf, object_key, read_chunks, speaking_to
+from assay.core.store.shelf import CHUNK, Progress, Shelf, object_key, read_chunks, speaking_to
 
 _PATIENCE_SECONDS = 60.0  # how long a sweep waits for puts to end
 _BATCH_FILES = 256  # objects that are made durable together: one fsync then pays for many
@@ -67,7 +67,7 @@ class FolderShelf(Shelf):
         with speaking_to(self.url), self.lock():
             try:
                 yield batch
-                batch.publish()
+                batch.finish()
             finally:
                 batch.discard()
 
@@ -111,19 +111,25 @@ class _Pending:
 
 
 class _FolderBatch:
-    """Objects written to temporaries; `publish` makes many durable with few waits for the disk."""
+    """Objects written to temporaries, many made durable with few waits for the disk."""
 
     def __init__(self, shelf: FolderShelf) -> None:
         self._shelf = shelf
         self._pending: list[_Pending] = []
+        self._folders = {shelf.root / "objects"}  # whose names are to be made durable
 
     def add_bytes(self, data: bytes) -> Digest:
-        return self._add(iter((memoryview(data),)), len(data))
+        digest = digest_bytes(data)
+        if not self._is_there(digest):
+            self._write(iter((memoryview(data),)), len(data))
+        return digest
 
     def add_file(self, descriptor: int, size: int, progress: Progress | None = None) -> Digest:
-        return self._add(read_chunks(descriptor, size, progress), size)
+        if size <= CHUNK:  # in memory, and so without a temporary for what is stored already
+            return self.add_bytes(b"".join(bytes(chunk) for chunk in read_chunks(descriptor, size, progress)))
+        return self._write(read_chunks(descriptor, size, progress), size)
 
-    def _add(self, chunks: Iterator[memoryview], size: int) -> Digest:
+    def _write(self, chunks: Iterator[memoryview], size: int) -> Digest:
         temporary = self._shelf.temporary()
         sha = hashlib.sha256()
         try:
@@ -138,22 +144,24 @@ class _FolderBatch:
         digest = "sha256:" + sha.hexdigest()
         self._pending.append(_Pending(temporary, digest, size))
         if len(self._pending) >= _BATCH_FILES or sum(item.size for item in self._pending) >= _BATCH_BYTES:
-            self.publish()
+            self._publish()
         return digest
 
-    def publish(self) -> None:
-        """Give every pending object its name. Until then nobody can see it; afterwards it survives a power cut."""
-        new = [item for item in self._pending if not self._is_there(item)]
+    def finish(self) -> None:
+        """Give every object its name, and make the names durable: all that was added can be acknowledged."""
+        self._publish()
+        for folder in sorted(self._folders):
+            _sync(folder)
+
+    def _publish(self) -> None:
+        new = [item for item in self._pending if not self._is_there(item.digest)]
         for item in new:
             _sync(item.temporary)
         for item in new:
             place = self._shelf.root / object_key(item.digest)
             place.parent.mkdir(mode=0o700, exist_ok=True)
             item.temporary.replace(place)
-        # Also of objects that were there: another process may not have come to this line yet.
-        folders = {(self._shelf.root / object_key(item.digest)).parent for item in self._pending}
-        for folder in sorted(folders | {self._shelf.root / "objects"}):
-            _sync(folder)
+            self._folders.add(place.parent)
         self.discard()
 
     def discard(self) -> None:
@@ -161,16 +169,17 @@ class _FolderBatch:
             item.temporary.unlink(missing_ok=True)
         self._pending.clear()
 
-    def _is_there(self, item: _Pending) -> bool:
+    def _is_there(self, digest: Digest) -> bool:
         """Whether the object is stored already and sound. If it is damaged, putting it again mends it."""
-        place = self._shelf.root / object_key(item.digest)
+        place = self._shelf.root / object_key(digest)
         try:
             with place.open("rb", buffering=0) as file:
-                sound = hashlib.file_digest(file, "sha256").hexdigest() == item.digest[7:]
+                sound = hashlib.file_digest(file, "sha256").hexdigest() == digest[7:]
         except OSError:
             return False
         if sound:
-            self._shelf.freshen(item.digest)
+            self._shelf.freshen(digest)
+            self._folders.add(place.parent)  # whoever wrote it may not have come to making its name durable
         return sound
 
 
