@@ -3,6 +3,7 @@
 import io
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -142,19 +143,24 @@ def test_a_stage_that_failed_is_not_ticked(clock: Clock, paper: io.StringIO) -> 
     assert "✗" in paper.getvalue() and "✓" not in paper.getvalue()
 
 
-def test_stages_and_samples_from_a_busy_run_never_wait_for_the_drawing(paper: io.StringIO) -> None:
-    """Stages print while another thread draws: neither may hold what the other needs."""
+class PrintingWhileDrawing(Console):
+    """A console that, before it prints, has another thread draw the block, as the one that redraws it may."""
 
-    def busy() -> None:
-        with Live(BUDGET, console=terminal(paper)) as live:
-            assert live._screen
-            for i in range(300):
-                live.stage(f"stage {i}")
-                live.on_sample(sample(i))
-                live.on_output(b"x\n")
-                threading.Thread(target=live._screen.refresh, daemon=True).start()
+    live: Live
+    drawn: list[bool]
 
-    thread = threading.Thread(target=busy, daemon=True)
-    thread.start()
-    thread.join(timeout=120)
-    assert not thread.is_alive()
+    def print(self, *args: Any, **kwargs: Any) -> None:
+        thread = threading.Thread(target=self.live._draw, daemon=True)
+        thread.start()
+        thread.join(timeout=10)
+        self.drawn.append(not thread.is_alive())
+        super().print(*args, **kwargs)
+
+
+def test_printing_a_stage_and_drawing_never_wait_for_each_other(paper: io.StringIO) -> None:
+    console = PrintingWhileDrawing(file=paper, force_terminal=True, _environ={"TERM": "xterm"})
+    console.drawn = []
+    console.live = Live(BUDGET, console=console)
+    console.live.stage("one")
+    console.live.stage("two")
+    assert console.drawn == [True]

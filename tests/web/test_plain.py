@@ -87,5 +87,7 @@ def test_last_lines_of_endless_output_stay_few_and_short() -> None:
     for _ in range(100):
         last.feed(b"x" * 100_000)
     assert len(last.lines()) == 1
+    last.feed(b"\nbegin" + b"x" * 100_000)
+    assert last.lines()[-1].startswith("x")  # its beginning was not kept
     last.feed(b"\n" + b"\n".join(b"line %d" % i for i in range(50)))
     assert last.lines() == ["line 47", "line 48", "line 49"]

@@ -425,6 +425,16 @@ def test_a_page_that_cannot_be_made_leaves_the_old_one(entries: list[Entry], tmp
     assert [path.name for path in tmp_path.iterdir() if "report" in path.name] == ["report.html"]
 
 
+def test_a_folder_in_the_way_is_one_sentence_and_nothing_is_left(
+    entries: list[Entry], store: Store, tmp_path: Path
+) -> None:
+    dest = tmp_path / "out" / "report.html"
+    dest.mkdir(parents=True)
+    with pytest.raises(Unavailable, match="cannot be written: Is a directory"):
+        report.write(entries, store, dest, title="t")
+    assert [path.name for path in dest.parent.iterdir()] == ["report.html"]
+
+
 def test_a_place_that_cannot_be_written_is_one_sentence(entries: list[Entry], store: Store, tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"missing/report.html cannot be written: No such file"):
         report.write(entries, store, tmp_path / "missing" / "report.html", title="t")
