@@ -14,7 +14,6 @@ import lzma
 import re
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -87,7 +86,7 @@ class Reader:
         try:
             inner, plain_name = _decompressed(name, raw)
             yield from self._content(name, plain_name, _Limited(inner, self._limits.file_bytes), depth)
-        except _FAILURES as error:
+        except Exception as error:  # whatever a hostile file makes its parser raise, the scan goes on and says so
             self._unread(name, f"cannot be read: {_sentence(error)}", "error")
 
     def _content(self, name: str, plain_name: str, file: "_Limited", depth: int) -> Iterator[Document]:
@@ -330,7 +329,7 @@ class _Limited(io.RawIOBase):
 
     def whole(self) -> IO[bytes]:
         """A stream that can seek, for formats that need it: the file itself, or its content in memory if compressed."""
-        if isinstance(self._file, io.BufferedReader) and self._file.seekable():
+        if isinstance(self._file, io.BufferedReader) and isinstance(self._file.raw, io.FileIO):
             self._file.seek(0)
             return self._file
         if self._left > _IN_MEMORY:
@@ -339,23 +338,6 @@ class _Limited(io.RawIOBase):
 
 
 _IN_MEMORY = 1 << 30  # bytes of a compressed Parquet, Arrow or zip file: these cannot be read in one pass
-
-_FAILURES = (
-    OSError,
-    EOFError,
-    ValueError,
-    LimitExceeded,
-    Unavailable,
-    zlib.error,
-    lzma.LZMAError,
-    zstandard.ZstdError,
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    csv.Error,
-    RecursionError,
-    NotImplementedError,
-    RuntimeError,
-)
 
 
 def _decompressed(name: str, raw: IO[bytes]) -> tuple[IO[bytes], str]:

@@ -31,8 +31,8 @@ ONE_PIECE = 64.0  # telling letters in one piece, about 15 words in a row: copie
 ONE_PIECE_SHARE = 0.25
 LONG = 200.0  # telling letters in all: a part of a long item is enough
 LONG_SHARE = 0.10
-DOCSTRING_SCORE = 30.0  # the description in a docstring, without examples, must be there nearly whole: it can be short
-DOCSTRING_SHARE = 0.70
+DOCSTRING_LETTERS = 30  # the description in a docstring, without examples, is looked for alone if it is this long
+DOCSTRING_SHARE = 0.75  # and must be there nearly whole, because it can be short
 ANSWER_SCORE = 60.0  # an answer alone is weaker evidence: right answers to similar questions look alike
 ANSWER_SHARE = 0.80
 TOO_SHORT = 20  # letters: an item with fewer cannot be told from a common phrase
@@ -77,14 +77,13 @@ def _add(parts: dict[str, _Part], item: str, name: str, text: str) -> None:
         parts[letters] = replace(parts[letters], items=(*parts[letters].items, item))
 
 
-def _docstring_prose(text: str) -> str:
-    """What the docstrings in a piece of code say, without their examples; nothing if there are none.
+def _docstring_prose(text: str) -> list[str]:
+    """What each docstring in a piece of code says, without its examples.
 
     A programming task is given away by its description alone, which may be a small part of its text.
     """
-    prose = [_EXAMPLES.split(match[1] or match[2])[0] for match in _DOCSTRING.finditer(text)]
-    found = "\n".join(prose)
-    return found if len(fold(found)) >= DOCSTRING_SCORE else ""
+    prose = [_EXAMPLES.split(match[1] or match[2] or "")[0] for match in _DOCSTRING.finditer(text)]
+    return [part for part in prose if len(fold(part)) >= DOCSTRING_LETTERS]
 
 
 _DOCSTRING = re.compile(r'"""(.*?)"""|\'\'\'(.*?)\'\'\'', re.DOTALL)
@@ -111,7 +110,7 @@ class Reference:
         for item in kept:
             _add(parts, item.id, "text", item.text)
         for item in kept:
-            if prose := _docstring_prose(item.text):
+            for prose in _docstring_prose(item.text):
                 _add(parts, item.id, "docstring", prose)
             if item.answer is not None and len(fold(item.answer)) >= ANSWER_SCORE:
                 _add(parts, item.id, "answer", item.answer)
@@ -171,7 +170,7 @@ def _enough(alignment: Alignment, part: str, variant: Variant, text: str) -> boo
     if part == "answer":
         return alignment.score >= ANSWER_SCORE and alignment.share >= ANSWER_SHARE
     if part == "docstring":
-        return alignment.score >= DOCSTRING_SCORE and alignment.share >= DOCSTRING_SHARE
+        return alignment.share >= DOCSTRING_SHARE
     if alignment.longest >= ONE_PIECE and alignment.share >= ONE_PIECE_SHARE:
         return True
     if alignment.score >= LONG and alignment.share >= LONG_SHARE:
