@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from assay.core.budget import Spent
 from assay.core.task import Run
 from assay.core.verdict import Interval, Measure
+from assay.web.plain import one_line
 
 _ONE_DECIMAL = ("%", "points")
 _LARGE = 1e6  # beyond it digits are no longer read, and a float may have three hundred
@@ -41,7 +42,7 @@ def level_text(interval: Interval) -> str:
 
 
 def with_unit(number: str, unit: str) -> str:
-    return f"{number} {unit}" if unit else number
+    return f"{number} {one_line(unit, 20)}" if unit else number
 
 
 def duration(seconds: float) -> str:

@@ -19,7 +19,7 @@ LARGEST = 1e12  # a figure beyond it cannot be drawn beside others
 _PAD = 3.0  # per cent left free on each side, so that a mark at the end is whole
 _ROW, _TEXT, _HEAD, _FOOT = 46, 22, 26, 26  # pixels; the upper part of a row is text
 _PIECES = 300  # of a line over time: more cannot be seen
-_LABEL = 30  # characters of a label: they fit a phone beside the figures
+_LABEL = 24  # characters of a label: they fit a phone beside the figures
 _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 
 Points = Sequence[tuple[float, float]]
