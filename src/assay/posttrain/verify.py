@@ -111,5 +111,17 @@ def _method(task: Task, handed_in: Submission, sandbox: Sandbox) -> dict[str, ob
         "worker_sandbox": handed_in.run.sandbox,
         "evaluation_sandbox": sandbox.name,
         "versions": {name: version(name) for name in packages},
-        "machine": f"{platform.system()} {platform.machine()}",
+        "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
     }
+
+
+def _processor() -> str:
+    """The processor, since the last bits of a sum depend on its vector width."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return "unknown processor"
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")]
+    flags = set(text.split())
+    vectors = next((name for name in ("avx512f", "avx2", "asimd") if name in flags), "no known vectors")
+    return f"{names[0] if names else 'unknown processor'}, {vectors}"
