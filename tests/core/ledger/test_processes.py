@@ -23,8 +23,7 @@ KILLS = 16
 
 def start(url: str, worker: int, folder: Path) -> subprocess.Popen[bytes]:
     arguments = [url, f"w{worker}", str(EACH), str(folder / f"acks{worker}")]
-    command = [sys.executable, "-m", "tests.core.ledger.appending", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    return subprocess.Popen([sys.executable, "-m", "tests.core.ledger.appending", *arguments], cwd=ROOT)
 
 
 def append_under_fire(url: str, folder: Path) -> None:
@@ -119,18 +118,29 @@ def test_threads_of_one_process_share_a_ledger(ledger: Ledger) -> None:
     assert ledger.verify().ok
 
 
-def test_a_forked_child_may_go_on_using_the_ledger(ledger: Ledger) -> None:
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            for number in range(5):
-                ledger.append(statement(number), key=f"child-{number}")
-            status = 0
-        finally:
-            os._exit(status)
-    for number in range(5):
-        ledger.append(statement(number), key=f"parent-{number}")
-    assert os.waitpid(child, 0)[1] == 0
-    assert len(ledger) == 12 + 10
-    assert ledger.verify().ok
+def use_on_both_sides_of_a_fork(url: str | None) -> None:
+    with open_ledger(url) as ledger:
+        ledger.append(statement(0))
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                for number in range(5):
+                    ledger.append(statement(number), key=f"child-{number}")
+                status = 0
+            finally:
+                os._exit(status)
+        for number in range(5):
+            ledger.append(statement(number), key=f"parent-{number}")
+        assert os.waitpid(child, 0)[1] == 0
+        ledger.append(statement(9))
+        assert len(ledger) == 12
+    assert verify_ledger(url).ok
+
+
+def test_a_ledger_may_be_used_on_both_sides_of_a_fork_on_sqlite() -> None:
+    use_on_both_sides_of_a_fork(None)
+
+
+def test_a_ledger_may_be_used_on_both_sides_of_a_fork_on_postgresql(postgres_url: str) -> None:
+    use_on_both_sides_of_a_fork(postgres_url)

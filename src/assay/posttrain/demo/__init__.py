@@ -16,7 +16,7 @@ from assay.posttrain import bfcl, tasks
 from assay.posttrain.sources import locate
 
 TASK = "posttrain/bfcl-simple:smollm2-135m"
-BUDGET_SECONDS = 300.0
+BUDGET_SECONDS = 480.0
 
 
 def run_demo(desk: Desk, budget: Budget, watch: Watch) -> dict[str, Result]:

@@ -22,7 +22,7 @@ EXAMPLES = 96
 BATCH = 8  # sequences
 LEARNING_RATE = 1e-4
 FROZEN = 10  # the lowest layers, of 30, stay as they are: a third of the backward pass is saved
-SHARE = 0.7  # of the time left goes into training; the rest is for loading, saving and slow moments
+SHARE = 0.8  # of the time left goes into training; the rest is for loading, saving and slow moments
 
 
 def examples(brief: dict[str, Any], tokenizer: Any, count: int) -> list[tuple[list[int], int]]:

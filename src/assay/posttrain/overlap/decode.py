@@ -15,6 +15,7 @@ import string
 import urllib.parse
 import zlib
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -40,7 +41,7 @@ _CODE_POINTS = re.compile(r"\d{1,6}+(?:[^\w.]{1,6}+\d{1,6}+){19,}+")
 _BITS = re.compile(r"[01]{7,8}+(?:[^\w.]{0,4}+[01]{7,8}+){15,}+")
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9A-Fa-f]+|[A-Za-z]{2,8});")
-_QUOTED = re.compile(r"=[0-9A-F]{2}")
+_QUOTED = re.compile(r"(?:=[0-9A-F]{2}){5}")
 _LEET_DIGIT = re.compile(r"(?<=[A-Za-z])[0134578@$]+|[0134578@$]+(?=[A-Za-z])")
 _LEET = str.maketrans("0134578@$", "oieastbas")
 
@@ -78,22 +79,19 @@ def suspicious(texts: Sequence[str]) -> set[int]:
     Encoded text is a long run without spaces, or a long run of digits, or has many escapes, or digits inside words.
     """
     joined = "\0".join(texts).encode("utf-8", "replace")
-    found: set[int] = set()
-    ends: list[int] = []
-    for kind, longest in ((_UNBROKEN, MIN_UNBROKEN), (_DIGITS, MIN_DIGITS)):
-        classes, run, at = joined.translate(kind), bytes(longest), -1
-        while (at := classes.find(run, at + 1)) >= 0:
-            ends = ends or list(accumulate(len(text.encode("utf-8", "replace")) + 1 for text in texts))
+    ends = list(
+        accumulate(len(text) + 1 if text.isascii() else len(text.encode("utf-8", "replace")) + 1 for text in texts)
+    )
+    found = {number for number, text in enumerate(texts) if text.count("&") + text.count("%") >= FEW_ESCAPES}
+    for kind, pattern, often in _LOOKS:
+        classes, at = joined.translate(kind), -1
+        seen: Counter[int] = Counter()
+        while (at := classes.find(pattern, at + 1)) >= 0:
             number = bisect_right(ends, at)
-            found.add(number)
-            at = ends[number] - 1
-    leet = joined.translate(_LEET_CLASSES).count(b"a1a") >= FEW_ESCAPES
-    for number, text in enumerate(texts):
-        escapes = max(text.count("&"), text.count("%"))
-        if leet:
-            escapes = max(escapes, text.encode("utf-8", "replace").translate(_LEET_CLASSES).count(b"a1a"))
-        if escapes >= FEW_ESCAPES:
-            found.add(number)
+            seen[number] += 1
+            if seen[number] == often:
+                found.add(number)
+                at = ends[number] - 1
     return found
 
 
@@ -105,9 +103,14 @@ def _class_table(members: str) -> bytes:
 _ALPHANUMERIC = string.ascii_letters + string.digits
 _UNBROKEN = _class_table(_ALPHANUMERIC + "+/_=")
 _DIGITS = _class_table(string.hexdigits + "x \n\r\t,;:=%&#\\-\"'[]")
-_LEET_CLASSES = bytes(
+_LETTER_DIGIT = bytes(
     ord("a") if chr(byte) in string.ascii_letters else ord("1") if chr(byte) in "013457@$" else ord(" ")
     for byte in range(256)
+)
+_LOOKS = (  # classes of bytes, what to look for among the classes, how often
+    (_UNBROKEN, bytes(MIN_UNBROKEN), 1),
+    (_DIGITS, bytes(MIN_DIGITS), 1),
+    (_LETTER_DIGIT, b"a1a", FEW_ESCAPES),
 )
 
 
@@ -166,7 +169,7 @@ def _escapes(text: str) -> Iterator[Decoded]:
         yield Decoded(decoded, "percent", whole)
     if len(_ENTITY.findall(text)) > 2 and (decoded := html.unescape(text)) != text:
         yield Decoded(decoded, "entities", whole)
-    if len(_QUOTED.findall(text)) > 4:
+    if _QUOTED.search(text):
         decoded = quopri.decodestring(text.encode("utf-8", "replace")).decode("utf-8", "replace")
         if decoded != text:
             yield Decoded(decoded, "quoted-printable", whole)

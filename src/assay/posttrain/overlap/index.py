@@ -20,10 +20,10 @@ COMMON = 4  # a run in more items than this is a template ("how much money does"
 ENOUGH_RUNS = 20  # an item with fewer rare runs keeps its common ones as well, so that every item can be found
 SPARSE = 6  # answers and disguised items must be there nearly whole: every sixth run finds them, the index stays small
 FILTER_BITS = 22  # 4 MiB of flags: at 1,319 GSM8K items one in fourteen is set
-FEWEST = 3  # shared runs: fewer are chance
+FEWEST = 4  # shared runs: fewer are chance
 SKIP = 0.3  # cost of a letter between shared runs in the look-ahead: half of the alignment's, so that it loses nothing
 MOST_SKIPPED = 60  # letters: more cost the same, it is then a jump
-_SHARE = {"text": 0.22, "other": 0.50}  # of a variant's letters that the look-ahead must find
+_SHARE = {"text": 0.25, "other": 0.50}  # of a variant's letters that the look-ahead must find
 MOST_NEEDED = 80.0  # letters that are always enough
 WINDOW = 4096  # letters looked at together in a long document; windows overlap by half
 
@@ -118,7 +118,6 @@ class RunIndex:
         self._flags = np.zeros(1 << FILTER_BITS, bool)
         self._flags[slots] = True
         self._slots = np.searchsorted(slots, np.arange((1 << FILTER_BITS) + 1)).astype(np.int32)
-        self._deepest = int(np.diff(self._slots).max())
 
     def candidates(self, codes: Codes, starts: Positions) -> list[Candidate]:
         """Candidates among documents whose letters are `codes[starts[d]:starts[d + 1]]` (the last start is the end)."""
@@ -133,13 +132,15 @@ class RunIndex:
         at = np.flatnonzero(self._flags.take(slots))
         slots, wanted = slots.take(at), runs.take(at)
         first, end = self._slots.take(slots), self._slots.take(slots + 1)
-        places, keys = [at[:0]], [first[:0].astype(np.int64)]
-        for depth in range(self._deepest):
-            key = np.minimum(first + depth, end - 1)
-            hit = np.flatnonzero((self._keys.take(key) == wanted) & (first + depth < end))
+        places, keys = [], []
+        while len(at):
+            hit = self._keys.take(first) == wanted
             places.append(at[hit])
-            keys.append(key[hit].astype(np.int64))
-        return np.concatenate(places), np.concatenate(keys)
+            keys.append(first[hit].astype(np.int64))
+            first += 1
+            more = np.flatnonzero((first < end) & ~hit)
+            at, wanted, first, end = at.take(more), wanted.take(more), first.take(more), end.take(more)
+        return np.concatenate([at, *places]), np.concatenate([np.empty(0, np.int64), *keys])
 
     def _gather(self, at: Positions, owners: Positions, places: Positions, starts: Positions) -> list[Candidate]:
         """Group the shared runs by (window of a document, variant) and keep the groups that hang together."""
@@ -152,16 +153,11 @@ class RunIndex:
             np.concatenate([at, at[later]]),
             np.concatenate([places, places[later]]),
         )
+        pairs, at, places = _frequent(pairs, at, places)
         if not len(at):
             return []
-        order = np.argsort(pairs * (int(starts[-1]) + 1) + at, kind="stable")
+        order = np.argsort(pairs * (int(starts[-1]) + 1) + at)
         pairs, at, places = pairs[order], at[order], places[order]
-        edges = np.flatnonzero(np.diff(pairs, prepend=-1, append=-1))
-        enough = np.diff(edges) >= FEWEST
-        kept = np.repeat(enough, np.diff(edges))
-        pairs, at, places = pairs[kept], at[kept], places[kept]
-        if not len(pairs):
-            return []
         edges = np.flatnonzero(np.diff(pairs, prepend=-1, append=-1))
         variant = pairs[edges[:-1]] % len(self.variants)
         good = np.flatnonzero(_coherence(at, places, edges) >= self._needed[variant])
@@ -174,6 +170,13 @@ class RunIndex:
         reach = int(self._lengths[variant])
         first, last = int(starts[document]), int(starts[document + 1])
         return Candidate(document, variant, max(first, low - reach) - first, min(last, high + reach) - first)
+
+
+def _frequent(pairs: Positions, at: Positions, places: Positions) -> tuple[Positions, Positions, Positions]:
+    """Leave out most of the pairs that are seen fewer than `FEWEST` times: they are the bulk, and sorting costs."""
+    buckets = (pairs * 0x9E3779B1 >> 13) & 0x3FFFF
+    kept = np.flatnonzero(np.bincount(buckets, minlength=1)[buckets] >= FEWEST)
+    return pairs[kept], at[kept], places[kept]
 
 
 def _first_window(starts: Positions) -> Positions:
