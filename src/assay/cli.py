@@ -59,9 +59,9 @@ def tasks(json_: Json = False) -> None:
     """List the tasks of every arena."""
     from rich.table import Table
 
-    from assay.core.arena import ARENAS, find_arena
+    from assay.core.arena import arena_names, find_arena
 
-    found = [task for name in ARENAS for task in find_arena(name).tasks()]
+    found = [task for name in arena_names() for task in find_arena(name).tasks()]
     if json_:
         emit([{"id": task.id, "digest": task.digest, **task.to_json()} for task in found])
         return
@@ -141,11 +141,11 @@ def show(
     from assay.core.ledger import VERDICT_PREDICATE, open_ledger
 
     with open_ledger(ledger, create=False) as book:
-        entries = [e for e in _chosen(book, what) if e.statement.predicate_type == VERDICT_PREDICATE]
+        entries = _chosen(book, what)
     if html is not None:
         _write_report(entries, store, html)
     if json_:
-        emit([_document(entry) for entry in entries])
+        emit([_document(entry) for entry in entries if entry.statement.predicate_type == VERDICT_PREDICATE])
     elif what is None:
         out.print(verdict_table(entries))
     else:

@@ -1,14 +1,14 @@
 """What every arena offers to the rest of the house, and where arenas are found.
 
-`run` and the command line know arenas only through this protocol. An arena is imported when it is first used, so that
-one that needs packages which are not installed troubles nobody else.
+`run` and the command line know arenas only through this protocol. An arena is a package's entry point in the group
+`assay.arenas`; it is imported when it is first used, so that one whose packages are missing troubles nobody else.
 """
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from assay.core.digest import Digest
 from assay.core.errors import BadInput, Unavailable
@@ -38,7 +38,7 @@ class Examination:
 
 
 class Arena(Protocol):
-    """One arena: a module `assay.<name>.arena` with an object `ARENA`."""
+    """One arena: the object that an entry point of the group `assay.arenas` names."""
 
     name: str
 
@@ -67,19 +67,20 @@ class Arena(Protocol):
         ...
 
 
-ARENAS = ("posttrain",)
+def arena_names() -> list[str]:
+    return sorted({point.name for point in entry_points(group="assay.arenas")})
 
 
 def find_arena(name: str) -> Arena:
-    if name not in ARENAS:
-        raise BadInput(f"There is no arena {name[:50]!r}: known are {', '.join(ARENAS)}.")
+    points = list(entry_points(group="assay.arenas", name=name))
+    if not points:
+        raise BadInput(f"There is no arena {name[:50]!r}: known are {', '.join(arena_names())}.")
     try:
-        module: Any = importlib.import_module(f"assay.{name}.arena")
+        return cast(Arena, points[0].load())
     except ModuleNotFoundError as error:
         raise Unavailable(
             f"The arena {name} needs {error.name}: install it with `pip install 'assay[{name}]'`."
         ) from None
-    return cast(Arena, module.ARENA)
 
 
 def find_task(task_id: str) -> tuple[Arena, Task]:

@@ -16,35 +16,24 @@ from assay.posttrain import bfcl
 from assay.posttrain.models import MODELS, SMOLLM2_135M, TINY_LLAMA, BaseModel, materialise
 from assay.posttrain.sources import PackageFile, locate
 
-_BFCL = "bfcl-eval==2026.3.23"
 
-QUESTIONS = PackageFile(
-    package="bfcl_eval",
-    distribution=_BFCL,
-    path="data/unused_datasets/question/BFCL_v4_exec_simple.json",
-    digest="sha256:32ee3959e8e3f92fac1e90e55bf5fa41c759bfef4e6a2d88421af527a859d0a4",
-    licence="Apache-2.0",
+def _bfcl_file(path: str, sha256: str) -> PackageFile:
+    return PackageFile("bfcl_eval", "bfcl-eval==2026.3.23", f"data/{path}", f"sha256:{sha256}", "Apache-2.0")
+
+
+QUESTIONS = _bfcl_file(
+    "unused_datasets/question/BFCL_v4_exec_simple.json",
+    "32ee3959e8e3f92fac1e90e55bf5fa41c759bfef4e6a2d88421af527a859d0a4",
 )
-ANSWERS = PackageFile(
-    package="bfcl_eval",
-    distribution=_BFCL,
-    path="data/unused_datasets/possible_answer/BFCL_v4_exec_simple.json",
-    digest="sha256:4584017c92ae9a2407eac25bcec2496233a32a08182301b15f65538aa575b5a7",
-    licence="Apache-2.0",
+ANSWERS = _bfcl_file(
+    "unused_datasets/possible_answer/BFCL_v4_exec_simple.json",
+    "4584017c92ae9a2407eac25bcec2496233a32a08182301b15f65538aa575b5a7",
 )
-TRAIN_QUESTIONS = PackageFile(
-    package="bfcl_eval",
-    distribution=_BFCL,
-    path="data/BFCL_v4_simple_python.json",
-    digest="sha256:82dd63ba502eb2520c6b5d1d9a5c4b590e03ff261565175561f6228a367d1991",
-    licence="Apache-2.0",
+TRAIN_QUESTIONS = _bfcl_file(
+    "BFCL_v4_simple_python.json", "82dd63ba502eb2520c6b5d1d9a5c4b590e03ff261565175561f6228a367d1991"
 )
-TRAIN_ANSWERS = PackageFile(
-    package="bfcl_eval",
-    distribution=_BFCL,
-    path="data/possible_answer/BFCL_v4_simple_python.json",
-    digest="sha256:90cd5bc653690ee8e459b5b3f3fc9458606f7f3fcbf795bb51b7dc581f8c86dc",
-    licence="Apache-2.0",
+TRAIN_ANSWERS = _bfcl_file(
+    "possible_answer/BFCL_v4_simple_python.json", "90cd5bc653690ee8e459b5b3f3fc9458606f7f3fcbf795bb51b7dc581f8c86dc"
 )
 
 SPLIT_SEED = 20261121
