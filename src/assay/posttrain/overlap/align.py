@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from assay.posttrain.overlap.normalise import fold
 
 SEED = 5  # letters: the shortest piece in common that counts; about one word
+STEP = 2  # letters between the places where pieces are looked for; each is then extended both ways
 GAP = 0.6  # per skipped letter: a dropped word costs about as much as half a word in common earns
 JUMP = 8.0  # for going elsewhere in the item: about two words
 FAR = 60  # letters of the item skipped at once; more is a jump
@@ -38,8 +40,7 @@ class Numbers(StrEnum):
     CONFLICT = "conflict"
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """`length` letters in common: at `item` in the item and at `text` in the text."""
 
     item: int
@@ -85,11 +86,17 @@ class ItemLetters:
         """Pieces in common from left to right, each the longest at its place, none overlapping in the text."""
         pieces: list[Piece] = []
         end = expected = 0  # of two equally long pieces, the one that goes on where the last ended
-        places_of = map(self._seeds.get, [text[at : at + SEED] for at in range(len(text) - SEED + 1)])
-        for at, places in enumerate(places_of):
+        grams = [text[at : at + SEED] for at in range(0, len(text) - SEED + 1, STEP)]
+        for at, places in zip(range(0, len(text), STEP), map(self._seeds.get, grams), strict=False):
             if places is None or at < end:
                 continue
-            length, _, place = max([(self._common(place, text, at), -abs(place - expected), place) for place in places])
+            place, length = places[0], self._common(places[0], text, at)
+            for other in places[1:]:
+                common = self._common(other, text, at)
+                if (common, -abs(other - expected)) > (length, -abs(place - expected)):
+                    place, length = other, common
+            while at > end and place and self.letters[place - 1] == text[at - 1]:
+                at, place, length = at - 1, place - 1, length + 1
             pieces.append(Piece(place, at, length))
             end, expected = at + length, place + length
         return pieces
@@ -101,33 +108,33 @@ class ItemLetters:
             length += 1
         return length
 
-    def _worth(self, piece: Piece) -> float:
-        return self._sums[piece.item + piece.length] - self._sums[piece.item]
-
     def _chain(self, pieces: list[Piece]) -> Alignment:
+        sums = self._sums
+        worths = [sums[item + length] - sums[item] for item, _, length in pieces]
         scores: list[float] = []
         chains: list[tuple[Piece, ...]] = []
-        for number, piece in enumerate(pieces):
-            worth = self._worth(piece)
-            best: float = worth
-            chosen: tuple[Piece, ...] = ()
+        for number, (piece, worth) in enumerate(zip(pieces, worths, strict=True)):
+            best, chosen = worth, -1
             for earlier in range(number - 1, max(-1, number - LOOK_BACK - 1), -1):
-                score = scores[earlier] + worth - _cost(pieces[earlier], piece)
+                score = scores[earlier] + worth
+                if score <= best:
+                    continue
+                score -= _cost(pieces[earlier], piece)
                 if score > best and not _overlaps(chains[earlier], piece):
-                    best, chosen = score, chains[earlier]
+                    best, chosen = score, earlier
             scores.append(best)
-            chains.append((*chosen, piece))
+            chains.append((*chains[chosen], piece) if chosen >= 0 else (piece,))
         top = max(range(len(pieces)), key=scores.__getitem__)
-        total = self._sums[-1] or 1.0
-        longest = max(self._worth(piece) for piece in chains[top])
-        return Alignment(scores[top], min(1.0, scores[top] / total), longest, chains[top])
+        longest = max(sums[piece.item + piece.length] - sums[piece.item] for piece in chains[top])
+        return Alignment(scores[top], min(1.0, scores[top] / (sums[-1] or 1.0)), longest, chains[top])
 
 
 def _cost(earlier: Piece, later: Piece) -> float:
-    skipped_text = later.text - earlier.text - earlier.length
-    skipped_item = later.item - earlier.item - earlier.length
-    if 0 <= skipped_item < FAR:
-        return GAP * max(skipped_text, skipped_item)  # a word replaced by another costs once
+    item, text, length = earlier
+    skipped_item = later.item - item - length
+    skipped_text = later.text - text - length
+    if 0 <= skipped_item < FAR:  # a word replaced by another costs once
+        return GAP * (skipped_text if skipped_text > skipped_item else skipped_item)
     return GAP * skipped_text + JUMP
 
 

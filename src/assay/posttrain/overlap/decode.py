@@ -79,14 +79,17 @@ def suspicious(texts: Sequence[str]) -> set[int]:
     Encoded text is a long run without spaces, or a long run of digits, or has many escapes, or digits inside words.
     """
     joined = "\0".join(texts).encode("utf-8", "replace")
-    ends = list(
-        accumulate(len(text) + 1 if text.isascii() else len(text.encode("utf-8", "replace")) + 1 for text in texts)
-    )
-    found = {number for number, text in enumerate(texts) if text.count("&") + text.count("%") >= FEW_ESCAPES}
+    found = {number for number, text in enumerate(texts) if text.count("%") >= FEW_ESCAPES and _percent(text)}
+    if joined.count(b"&") >= FEW_ESCAPES:
+        found.update(number for number, text in enumerate(texts) if text.count("&") >= FEW_ESCAPES)
+    ends: list[int] = []
     for kind, pattern, often in _LOOKS:
         classes, at = joined.translate(kind), -1
         seen: Counter[int] = Counter()
         while (at := classes.find(pattern, at + 1)) >= 0:
+            if kind is _UNBROKEN and len(joined[at : at + MIN_UNBROKEN].translate(None, _LETTERS)) > MIN_UNBROKEN // 2:
+                continue  # an equation
+            ends = ends or list(accumulate(len(text.encode("utf-8", "replace")) + 1 for text in texts))
             number = bisect_right(ends, at)
             seen[number] += 1
             if seen[number] == often:
@@ -101,6 +104,7 @@ def _class_table(members: str) -> bytes:
 
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
+_LETTERS = string.ascii_letters.encode()
 _UNBROKEN = _class_table(_ALPHANUMERIC + "+/_=")
 _DIGITS = _class_table(string.hexdigits + "x \n\r\t,;:=%&#\\-\"'[]")
 _LETTER_DIGIT = bytes(
@@ -110,7 +114,7 @@ _LETTER_DIGIT = bytes(
 _LOOKS = (  # classes of bytes, what to look for among the classes, how often
     (_UNBROKEN, bytes(MIN_UNBROKEN), 1),
     (_DIGITS, bytes(MIN_DIGITS), 1),
-    (_LETTER_DIGIT, b"a1a", FEW_ESCAPES),
+    (_LETTER_DIGIT, b"a1", FEW_ESCAPES),
 )
 
 
@@ -162,10 +166,14 @@ def _code_points(text: str) -> Iterator[Decoded]:
             yield from _checked("".join(map(chr, points)), "code points", match.span())
 
 
+def _percent(text: str) -> bool:
+    return len(_PERCENT.findall(text)) >= FEW_ESCAPES
+
+
 def _escapes(text: str) -> Iterator[Decoded]:
     """Text with escapes in it, decoded as a whole: letters between escapes are letters."""
     whole = (0, len(text))
-    if len(_PERCENT.findall(text)) > 4 and (decoded := urllib.parse.unquote_plus(text)) != text:
+    if _percent(text) and (decoded := urllib.parse.unquote_plus(text)) != text:
         yield Decoded(decoded, "percent", whole)
     if len(_ENTITY.findall(text)) > 2 and (decoded := html.unescape(text)) != text:
         yield Decoded(decoded, "entities", whole)

@@ -18,9 +18,11 @@ from assay.posttrain.overlap.normalise import Codes, Positions, fold
 RUN = 10  # letters: about two words; longer runs lose items with dropped words, shorter ones are in every document
 COMMON = 4  # a run in more items than this is a template ("how much money does"); it points nowhere
 ENOUGH_RUNS = 20  # an item with fewer rare runs keeps its common ones as well, so that every item can be found
-SPARSE = 6  # answers and disguised items must be there nearly whole: every sixth run finds them, the index stays small
+SPARSE = 5  # answers and disguised items must be there nearly whole: every fifth run finds them, the index stays small
+PROBE = 2  # every second run of a document is looked up; prime to `SPARSE`, or some documents would miss every run
 FILTER_BITS = 22  # 4 MiB of flags: at 1,319 GSM8K items one in fourteen is set
-FEWEST = 4  # shared runs: fewer are chance
+SLOT_BITS = 19  # 2 MiB: about one run per slot there; small tables stay in the processor's cache
+FEWEST = 3  # shared runs: fewer are chance
 SKIP = 0.3  # cost of a letter between shared runs in the look-ahead: half of the alignment's, so that it loses nothing
 MOST_SKIPPED = 60  # letters: more cost the same, it is then a jump
 _SHARE = {"text": 0.25, "other": 0.50}  # of a variant's letters that the look-ahead must find
@@ -62,13 +64,20 @@ def hashes(codes: Codes) -> Codes:
         return np.empty(0, np.uint32)
     mixed = codes * np.uint32(0x85EBCA6B)
     mixed ^= mixed >> np.uint32(15)
-    two = mixed[:-1] * _power(1) + mixed[1:]
-    four = two[:-2] * _power(2) + two[2:]
-    eight = four[:-4] * _power(4) + four[4:]
-    ten = eight[:-2] * _power(2) + two[8:]
+    two = _joined(mixed, mixed, 1)
+    four = _joined(two, two, 2)
+    eight = _joined(four, four, 4)
+    ten = _joined(eight, two, 8)
     ten ^= ten >> np.uint32(16)
     ten *= np.uint32(0x7FEB352D)
     return ten
+
+
+def _joined(left: Codes, right: Codes, apart: int) -> Codes:
+    """Hashes of longer runs: each of `left` and the one of `right` that starts `apart` letters later."""
+    both = left[: len(right) - apart] * _power(apart)
+    both += right[apart : apart + len(both)]
+    return both
 
 
 def _power(exponent: int) -> np.uint32:
@@ -111,13 +120,13 @@ class RunIndex:
         )
         places = np.concatenate([np.empty(0, np.int64), *(places for _, places, _ in occurrences)])
         order = np.argsort(keys, kind="stable")
-        self._owners, self._places = owners[order], places[order]
+        self._owners, self._places = owners[order].astype(np.int32), places[order].astype(np.int32)
         self._keys, first = np.unique(keys[order], return_index=True)
-        self._first = np.append(first, len(keys))
-        slots = self._keys >> np.uint32(32 - FILTER_BITS)
+        self._first = np.append(first, len(keys)).astype(np.int32)
         self._flags = np.zeros(1 << FILTER_BITS, bool)
-        self._flags[slots] = True
-        self._slots = np.searchsorted(slots, np.arange((1 << FILTER_BITS) + 1)).astype(np.int32)
+        self._flags[self._keys >> np.uint32(32 - FILTER_BITS)] = True
+        slots = np.arange((1 << SLOT_BITS) + 1)
+        self._slots = np.searchsorted(self._keys >> np.uint32(32 - SLOT_BITS), slots).astype(np.int32)
 
     def candidates(self, codes: Codes, starts: Positions) -> list[Candidate]:
         """Candidates among documents whose letters are `codes[starts[d]:starts[d + 1]]` (the last start is the end)."""
@@ -128,9 +137,9 @@ class RunIndex:
 
     def _find(self, runs: Codes) -> tuple[Positions, Positions]:
         """Which of `runs` are indexed, and under which key. Keys are sorted, so those of one slot are neighbours."""
-        slots = runs >> np.uint32(32 - FILTER_BITS)
-        at = np.flatnonzero(self._flags.take(slots))
-        slots, wanted = slots.take(at), runs.take(at)
+        at = np.flatnonzero(self._flags.take(runs[::PROBE] >> np.uint32(32 - FILTER_BITS))) * PROBE
+        wanted = runs.take(at)
+        slots = wanted >> np.uint32(32 - SLOT_BITS)
         first, end = self._slots.take(slots), self._slots.take(slots + 1)
         places, keys = [], []
         while len(at):
@@ -142,7 +151,9 @@ class RunIndex:
             at, wanted, first, end = at.take(more), wanted.take(more), first.take(more), end.take(more)
         return np.concatenate([at, *places]), np.concatenate([np.empty(0, np.int64), *keys])
 
-    def _gather(self, at: Positions, owners: Positions, places: Positions, starts: Positions) -> list[Candidate]:
+    def _gather(
+        self, at: Positions, owners: NDArray[np.int32], places: NDArray[np.int32], starts: Positions
+    ) -> list[Candidate]:
         """Group the shared runs by (window of a document, variant) and keep the groups that hang together."""
         document = np.searchsorted(starts, at, side="right") - 1
         bucket = (at - starts[document]) // (WINDOW // 2)
@@ -172,7 +183,9 @@ class RunIndex:
         return Candidate(document, variant, max(first, low - reach) - first, min(last, high + reach) - first)
 
 
-def _frequent(pairs: Positions, at: Positions, places: Positions) -> tuple[Positions, Positions, Positions]:
+def _frequent(
+    pairs: Positions, at: Positions, places: NDArray[np.int32]
+) -> tuple[Positions, Positions, NDArray[np.int32]]:
     """Leave out most of the pairs that are seen fewer than `FEWEST` times: they are the bulk, and sorting costs."""
     buckets = (pairs * 0x9E3779B1 >> 13) & 0x3FFFF
     kept = np.flatnonzero(np.bincount(buckets, minlength=1)[buckets] >= FEWEST)
@@ -185,14 +198,14 @@ def _first_window(starts: Positions) -> Positions:
     return np.concatenate([[0], np.cumsum(windows)])
 
 
-def _ranges(first: Positions, counts: Positions) -> Positions:
+def _ranges(first: NDArray[np.int32], counts: NDArray[np.int32]) -> Positions:
     """`first[i], first[i] + 1, ...` of length `counts[i]`, one after the other."""
     ends = np.cumsum(counts)
     positions: Positions = np.arange(ends[-1] if len(ends) else 0) + np.repeat(first - (ends - counts), counts)
     return positions
 
 
-def _coherence(at: Positions, places: Positions, edges: Positions) -> NDArray[np.float64]:
+def _coherence(at: Positions, places: NDArray[np.int32], edges: Positions) -> NDArray[np.float64]:
     """For each group of shared runs the best score of a stretch of it: a quick, generous look ahead at the alignment.
 
     Letters in common count one each, letters between two shared runs cost, wherever in the item the next one is.

@@ -72,9 +72,13 @@ class Letters:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def string(self, start: int = 0, end: int | None = None) -> str:
-        """Letters `start` to `end` as a string, one character each."""
-        return self.codes[start:end].astype("<u4").tobytes().decode("utf-32-le")
+    def string(self) -> str:
+        return letters_string(self.codes)
+
+
+def letters_string(codes: Codes) -> str:
+    """The letters as a string, one character each."""
+    return codes.astype("<u4").tobytes().decode("utf-32-le")
 
 
 def fold(text: str) -> Letters:
@@ -94,17 +98,24 @@ def fold_many(texts: Sequence[str]) -> tuple[Codes, Positions]:
     """
     letters = [_ascii_letters(text) for text in texts]
     odd = [number for number, found in enumerate(letters) if found is None]
-    if not odd:
-        joined = b"".join(found for found in letters if found is not None)
-        codes = np.frombuffer(joined, np.uint8).astype(np.uint32)
-        return codes, _starts([len(found) for found in letters if found is not None])
-    together = fold("\0".join(texts[number] for number in odd))
-    ends = np.searchsorted(together.offsets, np.cumsum([len(texts[number]) + 1 for number in odd]))
-    pieces = dict(zip(odd, np.split(together.codes, ends[:-1]), strict=True))
-    parts = [
-        pieces[number] if found is None else np.frombuffer(found, np.uint8) for number, found in enumerate(letters)
-    ]
-    return np.concatenate(parts).astype(np.uint32, copy=False), _starts([len(part) for part in parts])
+    beyond: dict[int, Codes] = {}  # texts with letters that are not Latin
+    if odd:
+        together = fold("\0".join(texts[number] for number in odd))
+        ends = np.searchsorted(together.offsets, np.cumsum([len(texts[number]) + 1 for number in odd]))
+        for number, codes in zip(odd, np.split(together.codes, ends[:-1]), strict=True):
+            if len(codes) and codes.max() > 127:
+                beyond[number] = codes
+            else:
+                letters[number] = codes.astype(np.uint8).tobytes()
+    lengths = [len(beyond[number]) if found is None else len(found) for number, found in enumerate(letters)]
+    starts = np.cumsum([0, *lengths])
+    codes = np.frombuffer(
+        b"".join(found or bytes(length) for found, length in zip(letters, lengths, strict=True)), np.uint8
+    )
+    codes = codes.astype(np.uint32)
+    for number, own in beyond.items():
+        codes[starts[number] : starts[number + 1]] = own
+    return codes, starts
 
 
 def _ascii_letters(text: str) -> bytes | None:
@@ -112,10 +123,6 @@ def _ascii_letters(text: str) -> bytes | None:
     if not text.isascii() or "\\" in text:
         return None
     return text.encode().translate(_LOWER, _NOT_LETTERS)
-
-
-def _starts(lengths: list[int]) -> Positions:
-    return np.cumsum([0, *lengths])
 
 
 def _resolve_escapes(characters: Codes, codes: Codes) -> None:

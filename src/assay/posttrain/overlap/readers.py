@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple, cast
 
 import zstandard
 
@@ -28,6 +28,8 @@ OVERLAP = 1 << 15  # characters that two windows share: more than an item is lon
 _BINARY_SAMPLE = 8192  # bytes looked at to tell text from binary
 _WEIGHTS = (".safetensors", ".gguf", ".pt", ".pth", ".bin", ".npy", ".npz", ".h5", ".onnx", ".msgpack")
 _PRINTABLE = re.compile(rb"[\t\n\r -~\xc2-\xf4\x80-\xbf]{24,}")
+
+_JSON = json.JSONDecoder()
 
 DecodeTokens = Callable[[list[int]], str]
 Report = Callable[[str, str, str], None]  # file, reason, kind: "link", "binary" or "error"
@@ -43,8 +45,7 @@ class Limits:
     archive_depth: int = 2  # archives in archives
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     """One text. `row` counts records or lines from 1, and is 0 where the whole file is the document."""
 
     file: str
@@ -125,11 +126,10 @@ class Reader:
             if line.isspace():
                 continue
             try:
-                value = json.loads(line)
+                value, end = _JSON.raw_decode(line)
             except (ValueError, RecursionError):
-                yield Document(name, row, line)
-                continue
-            yield from self._record(name, row, value)
+                value, end = line, len(line)
+            yield from self._record(name, row, value if line[end:].isspace() or end == len(line) else line)
 
     def _json(self, name: str, file: io.TextIOWrapper) -> Iterator[Document]:
         """A JSON document: a list gives one document per element, a notebook one per cell, JSON Lines one per line."""

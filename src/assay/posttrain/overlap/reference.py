@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from assay.core.errors import BadInput
 from assay.posttrain.overlap.align import Alignment, ItemLetters, Numbers, compare_numbers, telling_letters
 from assay.posttrain.overlap.index import Candidate, RunIndex, Variant
-from assay.posttrain.overlap.normalise import Letters, fold, fold_many
+from assay.posttrain.overlap.normalise import fold, fold_many, letters_string
 
 # The thresholds. Each was set on GSM8K: train items against test items (negatives) and edited test items (positives).
 MIN_SCORE = (
@@ -35,6 +35,7 @@ DOCSTRING_LETTERS = 30  # the description in a docstring, without examples, is l
 DOCSTRING_SHARE = 0.75  # and must be there nearly whole, because it can be short
 ANSWER_SCORE = 60.0  # an answer alone is weaker evidence: right answers to similar questions look alike
 ANSWER_SHARE = 0.80
+LEAST_SHARE = min(LONG_SHARE, ONE_PIECE_SHARE, *SHARE.values())
 TOO_SHORT = 20  # letters: an item with fewer cannot be told from a common phrase
 EXCERPT = 160  # characters shown of a match
 
@@ -133,22 +134,23 @@ class Reference:
         """`scan_text` for each of `texts`."""
         codes, starts = fold_many(texts)
         found: list[list[Match]] = [[] for _ in texts]
-        folded: dict[int, Letters] = {}
         for candidate in self._index.candidates(codes, starts):
-            number = candidate.document
-            if number not in folded:
-                folded = {number: fold(texts[number])}
-            found[number] += self._decide(candidate, folded[number], texts[number])
+            first = int(starts[candidate.document])
+            letters = letters_string(codes[first + candidate.start : first + candidate.end])
+            found[candidate.document] += self._decide(candidate, letters, texts[candidate.document])
         return [_best_of_each_item(matches) for matches in found]
 
-    def _decide(self, candidate: Candidate, letters: Letters, text: str) -> list[Match]:
+    def _decide(self, candidate: Candidate, letters: str, text: str) -> list[Match]:
         variant = self._index.variants[candidate.variant]
         part = self._parts[variant.part]
-        alignment = self._item(candidate.variant).align(letters.string(candidate.start, candidate.end))
+        alignment = self._item(candidate.variant).align(letters)
         if alignment is None or alignment.score < min(MIN_SCORE, 0.8 * len(variant.letters)):
             return []
+        if alignment.share < LEAST_SHARE:
+            return []
+        offsets = fold(text).offsets
         first, last = (candidate.start + letter for letter in alignment.span)
-        start, end = int(letters.offsets[first]), int(letters.offsets[last - 1]) + 1
+        start, end = int(offsets[first]), int(offsets[last - 1]) + 1
         if not _enough(alignment, part.name, variant, text[start:end]):
             return []
         excerpt = text[start : min(end, start + EXCERPT)]

@@ -16,7 +16,7 @@ from assay.posttrain.overlap.decode import decodings, suspicious
 from assay.posttrain.overlap.readers import DecodeTokens, Document, Limits, Reader
 from assay.posttrain.overlap.reference import Match, Reference
 
-BATCH_DOCUMENTS = 1024  # looked at together: the search is vectorised over a batch
+BATCH_DOCUMENTS = 512  # looked at together: the search is vectorised over a batch
 BATCH_CHARACTERS = 1 << 20
 SHORT = 100  # characters: an item may be spread over records shorter than this, so neighbours are also read together
 TOGETHER = 64  # short records read together, each half with the next
