@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from assay.core.errors import AssayError, BadInput, Corrupt, LimitExceeded, Unavailable
-from assay.core.keys import signing_key, trust
+from assay.core.keys import Signer, signing_key, trust, trusted_keys
 from assay.core.ledger import (
     Ledger,
     check_consistency_document,
@@ -17,7 +18,9 @@ from assay.core.ledger import (
     open_ledger,
     verify_ledger,
 )
-from assay.core.ledger.bundle import MAX_LINE, is_bundle, read_document, read_saved_head
+from assay.core.ledger.bundle import MAX_LINE, BundleReader, is_bundle, read_document, read_saved_head
+from assay.core.ledger.database import Database
+from assay.core.ledger.importing import _insert
 from assay.core.ledger.witness import recall
 from tests.core.ledger.statements import file_digest, statement
 
@@ -106,6 +109,7 @@ def header(change: dict[str, object]) -> Change:
         lambda lines: [*lines[:3], b'{"entry":"","entry":""}\n', *lines[4:]],
         lambda lines: [*lines[:3], b"[" * 100_000 + b"\n", *lines[4:]],
         lambda lines: [*lines[:3], b"\xff\n", *lines[4:]],
+        lambda lines: [lines[0].replace(b'"heads":4', b'"heads":3'), *lines[1:-1]],
         header({"size": 11}),
         header({"size": 13}),
         header({"size": True}),
@@ -151,6 +155,24 @@ def test_a_bundle_signed_by_an_unknown_key_is_refused(
     with pytest.raises(BadInput, match="not trusted here"):
         import_ledger(bundle)
     assert import_ledger(bundle, trust=[public]) == (12, 12)
+
+
+def test_a_bundle_that_names_a_key_that_signed_nothing_is_refused(bundle: Path, elsewhere: Path) -> None:
+    idle = Signer.from_private(Ed25519PrivateKey.generate()).public
+    lines = bundle.read_bytes().splitlines(keepends=True)
+    named = json.loads(lines[0])
+    named["keys"][idle.key_id] = idle.raw.hex()
+    bundle.write_bytes(b"".join([json.dumps(named).encode() + b"\n", *lines[1:]]))
+    with pytest.raises(Corrupt, match="keys are not those that signed it"):
+        import_ledger(bundle, trust=[idle])
+
+
+def test_a_bundle_that_changes_while_it_is_read_is_not_written(bundle: Path, elsewhere: Path) -> None:
+    database = Database()
+    with bundle.open("rb") as file, pytest.raises(Corrupt, match="changed while it was being read"):
+        _insert(database, BundleReader(file, trusted_keys(), signatures=False), "0" * 64, None)
+    assert not database.exists()
+    database.close()
 
 
 def test_a_fork_is_refused(ledger: Ledger, bundle: Path, elsewhere: Path, tmp_path: Path) -> None:

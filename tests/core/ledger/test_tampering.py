@@ -227,6 +227,20 @@ def test_a_public_key_that_signed_nothing_is_found(ledger: Ledger) -> None:
     ]
 
 
+def test_an_entry_far_beyond_the_last_head_keeps_others_from_being_added(ledger: Ledger) -> None:
+    copy = "INSERT INTO assay_entries SELECT 40, NULL, hashes, envelope FROM assay_entries WHERE position = 1"
+    assert 12 in named(tamper(ledger, execute(copy)))
+    with pytest.raises(Corrupt, match="does not match its last signed head"), open_ledger() as again:
+        again.append(statement(99))
+
+
+@pytest.mark.parametrize("change", ["idempotency_key = 'x'", "hashes = zeroblob(32)", "envelope = zeroblob(9)"])
+def test_a_changed_row_is_not_read(ledger: Ledger, change: str) -> None:
+    tamper(ledger, execute(f"UPDATE assay_entries SET {change} WHERE position = 2"))
+    with pytest.raises(Corrupt, match="Entry 2"), open_ledger() as again:
+        again.entry(2)
+
+
 def test_a_deleted_head_is_found(ledger: Ledger) -> None:
     report = tamper(ledger, lambda raw: raw.execute("DELETE FROM assay_heads WHERE size = 5"))
     assert any("follows one of 5 entries" in problem.message for problem in report.problems)

@@ -35,8 +35,7 @@ class SignedPayload:
     signature: bytes
 
     def signed_by(self, key: PublicKey) -> bool:
-        message = Envelope(self.payload, self.payload_type, {}).pae()
-        return key.key_id == self.key_id and key.verifies(self.signature, message)
+        return key.verifies(self.signature, Envelope(self.payload, self.payload_type, {}).pae())
 
 
 def sign(payload: bytes, payload_type: str, signer: Signer) -> bytes:
