@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from assay.core.digest import canonical_json
+from assay.core.store import open_store
 from tests.conftest import TASK, WORKERS, Assay, command
 
 NUDGE = f"python {WORKERS / 'nudge.py'}"
@@ -55,6 +57,16 @@ def test_a_run_is_measured_audited_and_signed_and_can_be_verified_elsewhere(assa
     assert [entry["submission"] for entry in shown] == [first["submission"]] * 2
     assert assay("show", "0").returncode == 0
     assert assay("store", "verify").returncode == 0
+
+
+def test_a_submission_that_brings_its_own_test_items_is_not_measured(assay: Assay, home: Path, tmp_path: Path) -> None:
+    ran = json.loads(assay("run", TASK, "--worker", NUDGE, "--json").stdout)
+    store = open_store(home / "store")
+    forged = json.loads(store.get_bytes(ran["submission"], 1 << 20))
+    forged["inputs"]["hidden"] = forged["inputs"]["dev"]
+    digest = store.put_bytes(canonical_json(forged))
+    ended = assay("verify", digest)
+    assert ended.returncode == 2 and "other inputs" in ended.stderr
 
 
 def test_the_hidden_items_are_nowhere_in_the_workers_sandbox(assay: Assay, tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ A task is data. All that decides a score is in its `verification`: prompts, temp
 pinned by digest; `stage` brings them into the store.
 """
 
+import json
 import random
 from dataclasses import dataclass
 
 from assay.core.budget import Budget
-from assay.core.digest import Digest, digest_bytes
+from assay.core.digest import Digest, canonical_json, digest_bytes
 from assay.core.errors import BadInput
 from assay.core.store import Store
 from assay.core.task import Task
@@ -36,6 +37,7 @@ TRAIN_ANSWERS = _bfcl_file(
     "possible_answer/BFCL_v4_simple_python.json", "90cd5bc653690ee8e459b5b3f3fc9458606f7f3fcbf795bb51b7dc581f8c86dc"
 )
 
+_MAX_STAGED = 1 << 16  # bytes of the document that remembers a task's inputs
 SPLIT_SEED = 20261121
 DEV_FUNCTIONS = 60  # whole functions go to one side, so that the development score is on functions never trained on
 
@@ -131,7 +133,23 @@ def base_model(task: Task) -> BaseModel:
 
 
 def stage(task: Task, store: Store) -> Staged:
-    """Bring the inputs of `task` into the store. Quick when they are there; `Unavailable` if a source is missing."""
+    """The inputs of `task` in the store: made from their pinned sources once, then remembered by the task's digest.
+
+    `Unavailable` if they have to be made and a source is not installed.
+    """
+    name = f"posttrain/inputs/{task.digest.removeprefix('sha256:')}"
+    kept = store.ref(name)
+    if kept is not None:
+        staged = Staged(**json.loads(store.get_bytes(kept, _MAX_STAGED))["inputs"])
+        if all(store.has(digest) for digest in staged.to_json().values()):
+            return staged
+    staged = _make(task, store)
+    document = {"schema": "assay.inputs/1", "task": task.digest, "inputs": staged.to_json()}
+    store.set_ref(name, store.put_bytes(canonical_json(document)))
+    return staged
+
+
+def _make(task: Task, store: Store) -> Staged:
     hidden = bfcl.read_exec_simple(locate(QUESTIONS), locate(ANSWERS))
     hidden = hidden[: task.inputs["split"]["hidden_items"]]
     train, dev = split(bfcl.read_simple_python(locate(TRAIN_QUESTIONS), locate(TRAIN_ANSWERS)), hidden)

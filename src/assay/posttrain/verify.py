@@ -33,6 +33,9 @@ def verify(digest: Digest, store: Store, sandbox: Sandbox, report: Report) -> Ex
             f"The submission was made for another version of {task.id} ({handed_in.task_digest}): verify it with the "
             "version of Assay that made it."
         )
+    # The document says what the worker was given; what it is measured on is the task's alone to say.
+    if handed_in.inputs != tasks.stage(task, store).to_json():
+        raise BadInput("The submission names other inputs than its task has: it cannot be measured as that task.")
     items = read_items(store, handed_in.inputs["hidden"])
     report("Auditing what was handed in")
     findings = _audit(handed_in, task, store, items)
