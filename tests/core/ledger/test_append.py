@@ -243,9 +243,7 @@ def test_a_signed_payload_that_is_no_statement_is_refused(payload: bytes) -> Non
         lambda d: _compact(d | {"payloadType": "text/plain"}),
         lambda d: _compact(d | {"payload": d["payload"] + "\n"}),
         lambda d: _compact(d).replace(b'{"payload"', b'{"payload":"e30=","payload"'),
-        lambda d: _compact(
-            d | {"signatures": [d["signatures"][0] | {"sig": _other_spelling(d["signatures"][0]["sig"])}]}
-        ),
+        lambda d: _compact(d).replace(_signature(d), _other_spelling(_signature(d))),
         lambda d: b" " * (MAX_ENVELOPE_BYTES + 1),
     ],
 )
