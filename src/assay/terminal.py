@@ -52,7 +52,7 @@ def command(function: Callable[P, T]) -> Callable[P, T]:
                 traceback.print_exc()
             if kwargs.get("json_"):
                 emit({"error": {"kind": type(error).__name__, "message": str(error)}})
-            err.print(f"[bold red]error:[/] {_plain(str(error))}")
+            err.print(f"[bold red]error:[/] {_plain(str(error))}", soft_wrap=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             err.print("Interrupted. Run the same command again to continue.")
