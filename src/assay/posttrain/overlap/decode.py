@@ -16,11 +16,14 @@ import urllib.parse
 import zlib
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
 from itertools import accumulate
 
 import zstandard
+
+from assay.core.errors import LimitExceeded
 
 MAX_DEPTH = 4  # layers: base64 of gzip of JSON of hex
 MAX_OUTPUT = 16 << 20  # characters decoded from one document in all, against decompression bombs
@@ -28,6 +31,7 @@ MIN_BLOB = 16  # characters of a run that may be encoded text; identifiers are m
 MIN_ENCODED = 32  # characters of encoded text in all; less cannot hold an item
 MIN_UNBROKEN = 24  # characters without a space that ordinary words do not reach
 MIN_DIGITS = 64  # characters of digits and what separates them; a table row of numbers seldom reaches that
+LEET_EVERY = 400  # characters: in text written with digits for letters, every second word has one
 FEW_ESCAPES = 5  # escapes, or digits inside words, that ordinary text does not reach
 READABLE = 0.85  # share of a decoded text's characters that are printable; random bytes have 0.4
 
@@ -53,47 +57,69 @@ class Decoded:
     text: str
     decoding: str
     span: tuple[int, int]
+    whole: bool = True  # false if compressed text ended early or was too large
 
 
-def decodings(text: str) -> Iterator[Decoded]:
-    """Every decoding of a part of `text`, outermost first. `text` itself is not among them."""
-    budget = MAX_OUTPUT
+class Look(Enum):
+    """What encoded text looks like from afar."""
+
+    UNBROKEN = "a long run without spaces"
+    DIGITS = "a long run of digits and what separates them"
+    ESCAPES = "many escapes"
+    LEET = "digits inside words"
+
+
+def decodings(text: str, looks: Iterable[Look] = tuple(Look)) -> Iterator[Decoded]:
+    """Every decoding of a part of `text`, outermost first. `text` itself is not among them.
+
+    The outermost layer is searched only for what it looks like, see `suspicious`. Raises `LimitExceeded` at the end if
+    something was left out because of its size.
+    """
+    budget, whole = MAX_OUTPUT, True
     layer = [Decoded(text, "", (0, len(text)))]
     for _ in range(MAX_DEPTH):
         below: list[Decoded] = []
         for outer in layer:
-            for inner in _one_layer(outer.text):
+            for inner in _one_layer(outer.text, looks):
                 budget -= len(inner.text)
                 if budget < 0:
-                    return
+                    raise LimitExceeded(f"decoded text is larger than {MAX_OUTPUT} characters: decode it first.")
                 span = outer.span if outer.decoding else inner.span
                 found = Decoded(inner.text, f"{outer.decoding}+{inner.decoding}".lstrip("+"), span)
+                whole = whole and inner.whole
                 below.append(found)
                 yield found
-        layer = below
+        layer, looks = below, tuple(Look)
+    if not whole:
+        raise LimitExceeded("compressed text in it is cut off or too large: unpack it first.")
 
 
-def suspicious(texts: Sequence[str]) -> set[int]:
-    """Which of `texts` may hide encoded text: a quick look over all at once that lets ordinary text pass.
-
-    Encoded text is a long run without spaces, or a long run of digits, or has many escapes, or digits inside words.
-    """
+def suspicious(texts: Sequence[str]) -> dict[int, set[Look]]:
+    """Which of `texts` may hide encoded text, and of what look: a quick glance that lets ordinary text pass."""
     joined = "\0".join(texts).encode("utf-8", "replace")
-    found = {number for number, text in enumerate(texts) if text.count("%") >= FEW_ESCAPES and _percent(text)}
+    found: dict[int, set[Look]] = {}
+    for number, text in enumerate(texts):
+        if text.count("%") >= FEW_ESCAPES and _many(_PERCENT, text):
+            found.setdefault(number, set()).add(Look.ESCAPES)
     if joined.count(b"&") >= FEW_ESCAPES:
-        found.update(number for number, text in enumerate(texts) if text.count("&") >= FEW_ESCAPES)
+        for number, text in enumerate(texts):
+            if text.count("&") >= FEW_ESCAPES and _many(_ENTITY, text):
+                found.setdefault(number, set()).add(Look.ESCAPES)
     ends: list[int] = []
-    for kind, pattern, often in _LOOKS:
+    for look, kind, pattern, often in _GLANCES:
         classes, at = joined.translate(kind), -1
         seen: Counter[int] = Counter()
         while (at := classes.find(pattern, at + 1)) >= 0:
-            if kind is _UNBROKEN and len(joined[at : at + MIN_UNBROKEN].translate(None, _LETTERS)) > MIN_UNBROKEN // 2:
+            if (
+                look is Look.UNBROKEN
+                and len(joined[at : at + MIN_UNBROKEN].translate(None, _LETTERS)) > MIN_UNBROKEN // 2
+            ):
                 continue  # an equation
             ends = ends or list(accumulate(len(text.encode("utf-8", "replace")) + 1 for text in texts))
             number = bisect_right(ends, at)
             seen[number] += 1
-            if seen[number] == often:
-                found.add(number)
+            if seen[number] >= often and (look is not Look.LEET or seen[number] * LEET_EVERY >= len(texts[number])):
+                found.setdefault(number, set()).add(look)
                 at = ends[number] - 1
     return found
 
@@ -111,15 +137,15 @@ _LETTER_DIGIT = bytes(
     ord("a") if chr(byte) in string.ascii_letters else ord("1") if chr(byte) in "013457@$" else ord(" ")
     for byte in range(256)
 )
-_LOOKS = (  # classes of bytes, what to look for among the classes, how often
-    (_UNBROKEN, bytes(MIN_UNBROKEN), 1),
-    (_DIGITS, bytes(MIN_DIGITS), 1),
-    (_LETTER_DIGIT, b"a1", FEW_ESCAPES),
+_GLANCES = (  # classes of bytes, what to look for among the classes, how often
+    (Look.UNBROKEN, _UNBROKEN, bytes(MIN_UNBROKEN), 1),
+    (Look.DIGITS, _DIGITS, bytes(MIN_DIGITS), 1),
+    (Look.LEET, _LETTER_DIGIT, b"a1", FEW_ESCAPES),
 )
 
 
-def _one_layer(text: str) -> Iterator[Decoded]:
-    for decode in (_base64, _base32, _hex, _bits, _code_points, _escapes, _leetspeak):
+def _one_layer(text: str, looks: Iterable[Look]) -> Iterator[Decoded]:
+    for decode in dict.fromkeys(decode for look in looks for decode in _DECODERS[look]):
         yield from decode(text)
 
 
@@ -129,6 +155,8 @@ def _base64(text: str) -> Iterator[Decoded]:
         pieces = [whole] if len(whole) >= MIN_ENCODED else []
         if " " in match[0] or "\n" in match[0] or '"' in match[0]:
             pieces += [piece for piece in re.split(_CONTINUED, match[0]) if len(piece) >= MIN_ENCODED]
+        if match.start() == 0:  # a window may begin inside of an encoding
+            pieces += [whole[skip:] for skip in (1, 2, 3)]
         for piece in pieces:
             standard = piece.rstrip("=").replace("-", "+").replace("_", "/").replace("=", "")
             if len(standard) % 4 == 1:
@@ -166,16 +194,16 @@ def _code_points(text: str) -> Iterator[Decoded]:
             yield from _checked("".join(map(chr, points)), "code points", match.span())
 
 
-def _percent(text: str) -> bool:
-    return len(_PERCENT.findall(text)) >= FEW_ESCAPES
+def _many(pattern: re.Pattern[str], text: str) -> bool:
+    return len(pattern.findall(text)) >= FEW_ESCAPES
 
 
 def _escapes(text: str) -> Iterator[Decoded]:
     """Text with escapes in it, decoded as a whole: letters between escapes are letters."""
     whole = (0, len(text))
-    if _percent(text) and (decoded := urllib.parse.unquote_plus(text)) != text:
+    if _many(_PERCENT, text) and (decoded := urllib.parse.unquote_plus(text)) != text:
         yield Decoded(decoded, "percent", whole)
-    if len(_ENTITY.findall(text)) > 2 and (decoded := html.unescape(text)) != text:
+    if _many(_ENTITY, text) and (decoded := html.unescape(text)) != text:
         yield Decoded(decoded, "entities", whole)
     if _QUOTED.search(text):
         decoded = quopri.decodestring(text.encode("utf-8", "replace")).decode("utf-8", "replace")
@@ -199,11 +227,10 @@ def _readable(decode: Callable[[str], bytes], encoded: str, name: str, span: tup
         data = decode(encoded)
     except (binascii.Error, ValueError):
         return
-    method, data = decompress(data)
-    if method:
-        name = f"{name}+{method}"
+    method, data, whole = decompress(data)
     encoding = "utf-16-le" if data[1:40:2].count(0) > 15 else "utf-8"
-    yield from _checked(data.decode(encoding, "replace"), name, span)
+    for decoded in _checked(data.decode(encoding, "replace"), f"{name}+{method}".rstrip("+"), span):
+        yield replace(decoded, whole=whole)
 
 
 def _checked(text: str, name: str, span: tuple[int, int]) -> Iterator[Decoded]:
@@ -213,23 +240,51 @@ def _checked(text: str, name: str, span: tuple[int, int]) -> Iterator[Decoded]:
         yield Decoded(text, name, span)
 
 
-def decompress(data: bytes) -> tuple[str, bytes]:
-    """The name of the compression and the content, or no name and `data` itself; at most `MAX_OUTPUT` bytes."""
-    methods: tuple[tuple[bytes, str, Callable[[bytes], bytes]], ...] = (
-        (b"\x1f\x8b", "gzip", lambda d: zlib.decompressobj(31).decompress(d, MAX_OUTPUT)),
-        (b"BZh", "bzip2", lambda d: bz2.BZ2Decompressor().decompress(d, MAX_OUTPUT)),
-        (b"\xfd7zXZ", "xz", lambda d: lzma.LZMADecompressor().decompress(d, MAX_OUTPUT)),
-        (
-            b"\x28\xb5\x2f\xfd",
-            "zstd",
-            lambda d: zstandard.ZstdDecompressor().decompressobj().decompress(d[:MAX_OUTPUT]),
-        ),
-        (b"\x78", "zlib", lambda d: zlib.decompressobj().decompress(d, MAX_OUTPUT)),
-    )
-    for magic, name, method in methods:
+def decompress(data: bytes) -> tuple[str, bytes, bool]:
+    """The compression's name, the content, and whether that is all; at most `MAX_OUTPUT` bytes.
+
+    Data that is not compressed comes back as it is, with no name.
+    """
+    for magic, name, method in _COMPRESSIONS:
         if data.startswith(magic):
             try:
-                return name, method(data)
+                return name, *method(data)
             except (zlib.error, OSError, EOFError, lzma.LZMAError, zstandard.ZstdError, ValueError):
-                return "", data
-    return "", data
+                return "", data, True
+    return "", data, True
+
+
+def _zlib(data: bytes) -> tuple[bytes, bool]:
+    decompressor = zlib.decompressobj(47)  # gzip or zlib, told from the header
+    return decompressor.decompress(data, MAX_OUTPUT), decompressor.eof
+
+
+def _bzip2(data: bytes) -> tuple[bytes, bool]:
+    decompressor = bz2.BZ2Decompressor()
+    return decompressor.decompress(data, MAX_OUTPUT), decompressor.eof
+
+
+def _xz(data: bytes) -> tuple[bytes, bool]:
+    decompressor = lzma.LZMADecompressor(memlimit=256 << 20)
+    return decompressor.decompress(data, MAX_OUTPUT), decompressor.eof
+
+
+def _zstd(data: bytes) -> tuple[bytes, bool]:
+    content = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(data).read(MAX_OUTPUT + 1)
+    return content[:MAX_OUTPUT], len(content) <= MAX_OUTPUT
+
+
+_COMPRESSIONS: tuple[tuple[bytes, str, Callable[[bytes], tuple[bytes, bool]]], ...] = (
+    (b"\x1f\x8b", "gzip", _zlib),
+    (b"\x78", "zlib", _zlib),
+    (b"BZh", "bzip2", _bzip2),
+    (b"\xfd7zXZ", "xz", _xz),
+    (b"\x28\xb5\x2f\xfd", "zstd", _zstd),
+)
+
+_DECODERS: dict[Look, tuple[Callable[[str], Iterator[Decoded]], ...]] = {
+    Look.UNBROKEN: (_base64, _base32, _hex, _bits),
+    Look.DIGITS: (_hex, _bits, _code_points, _escapes),
+    Look.ESCAPES: (_escapes,),
+    Look.LEET: (_leetspeak,),
+}

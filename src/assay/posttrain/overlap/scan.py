@@ -8,11 +8,12 @@ scan.unread      # files that were not read: the caller must not call them clean
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from assay.core.errors import BadInput
-from assay.posttrain.overlap.decode import decodings, suspicious
+from assay.core.errors import BadInput, LimitExceeded
+from assay.posttrain.overlap.decode import Decoded, Look, decodings, suspicious
 from assay.posttrain.overlap.readers import DecodeTokens, Document, Limits, Reader
 from assay.posttrain.overlap.reference import Match, Reference
 
@@ -94,16 +95,24 @@ class Scan(Iterator[Record]):
             for match in matches:
                 decoding = "+".join(filter(None, (document.decoding, match.decoding)))
                 yield document, replace(match, span=_shift(match.span, document.base), decoding=decoding)
-        yield from self._decoded([batch[number] for number in sorted(suspicious(texts))])
+        yield from self._decoded(
+            (batch[number], looks) for number, looks in sorted(suspicious(texts).items(), key=itemgetter(0))
+        )
 
-    def _decoded(self, documents: Sequence[Document]) -> Iterator[tuple[Document, Match]]:
-        found = [(document, decoded) for document in documents for decoded in decodings(document.text)]
+    def _decoded(self, documents: Iterable[tuple[Document, set[Look]]]) -> Iterator[tuple[Document, Match]]:
+        found = [(document, decoded) for document, looks in documents for decoded in self._layers(document, looks)]
         matched = self._reference.scan_batch([decoded.text for _, decoded in found])
         for (document, decoded), matches in zip(found, matched, strict=True):
             for match in matches:
                 names = (document.decoding, decoded.decoding, match.decoding)
                 span = _shift(decoded.span, document.base)
                 yield document, replace(match, span=span, decoding="+".join(filter(None, names)))
+
+    def _layers(self, document: Document, looks: set[Look]) -> Iterator[Decoded]:
+        try:
+            yield from decodings(document.text, looks)
+        except LimitExceeded as error:
+            self.unread.append(Unread(document.file, f"row {document.row}: {error}"))
 
 
 def scan_paths(
