@@ -20,8 +20,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 SEED = 0
 EXAMPLES = 96
 BATCH = 8  # sequences
-LEARNING_RATE = 1e-4
-FROZEN = 10  # the lowest layers, of 30, stay as they are: a third of the backward pass is saved
+LEARNING_RATE = 2e-4
+FROZEN = 20  # the lowest layers, of 30, stay as they are: two thirds of the backward pass are saved
 SHARE = 0.8  # of the time left goes into training; the rest is for loading, saving and slow moments
 
 
