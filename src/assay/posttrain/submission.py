@@ -19,7 +19,7 @@ def take(task: Task, inputs: Mapping[str, Digest], store: Store, folder: Path, r
     """The digest of the submission in `folder`: a workspace with `final_model/`, or a model alone."""
     model, workspace = (folder / FINAL_MODEL, folder) if (folder / FINAL_MODEL).exists() else (folder, None)
     if workspace is None and run.sandbox != "unknown":
-        raise Refused(f"The worker left no {FINAL_MODEL}/: save the model there.")
+        raise Refused(f"The worker {_end(run)} and left no {FINAL_MODEL}/{_where_to_look(run)}.")
     intake.check(model, base)
     model_tree = store.put_tree(model, intake.LIMITS)
     workspace_tree = None
@@ -42,6 +42,16 @@ def take(task: Task, inputs: Mapping[str, Digest], store: Store, folder: Path, r
     if len(document) > MAX_SUBMISSION_DOCUMENT:
         raise Refused("The workspace has too many irregular files to be recorded: remove them.")
     return store.put_bytes(document)
+
+
+def _end(run: Run) -> str:
+    if run.spent and run.spent.exceeded:
+        return f"went over its {run.spent.exceeded} limit"
+    return f"ended with exit code {run.exit_code}"
+
+
+def _where_to_look(run: Run) -> str:
+    return f": see what it printed with `assay store get {run.transcript} output.txt`" if run.transcript else ""
 
 
 def read(digest: Digest, store: Store) -> Submission:
