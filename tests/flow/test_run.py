@@ -209,3 +209,4 @@ def test_a_run_killed_at_any_point_continues_and_is_recorded_once(home: Path, tm
     states = [json.loads(path.read_text()) for path in (home / "runs").glob("*/state.json")]
     assert len(states) == 1 and states[0]["index"] == 0  # one run, continued, not six
     assert not list((home / "runs").glob("*/workspace"))
+    assert not list((home / "scratch").iterdir())

@@ -2,6 +2,7 @@
 
 store/       content-addressed files          ledger.db    signed decisions
 runs/        unfinished and finished runs     keys/        this machine's signing key
+scratch/     copies for one evaluation or audit, swept when nobody uses them
 witness/     the latest ledger heads seen here, so that none can be rolled back unnoticed
 """
 

@@ -1,12 +1,12 @@
 """The post-training arena as the rest of the house sees it."""
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from assay.core.arena import Arena, Examination, Report, Workplace
 from assay.core.digest import Digest
 from assay.core.sandbox import Sandbox
+from assay.core.scratch import scratch
 from assay.core.store import Store
 from assay.core.task import Run, Task
 from assay.posttrain import tasks
@@ -36,8 +36,8 @@ class PostTrain:
     def take(self, task: Task, inputs: Mapping[str, Digest], store: Store, folder: Path, run: Run) -> Digest:
         from assay.posttrain.submission import take
 
-        with tempfile.TemporaryDirectory(prefix="assay-intake-") as name:
-            base = Path(name) / "base"
+        with scratch("intake") as place:
+            base = place / "base"
             store.get_tree(inputs["base"], base)
             return take(task, inputs, store, folder, run, base)
 

@@ -5,7 +5,6 @@ is one answer per item, which is scored here, outside. The base model is evaluat
 """
 
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from assay.core.budget import Budget
 from assay.core.digest import Digest, canonical_json, digest_bytes
 from assay.core.errors import AssayError
 from assay.core.sandbox import Mount, Sandbox, Spec, python_mounts
+from assay.core.scratch import scratch
 from assay.core.store import Store
 from assay.core.task import Task
 from assay.posttrain import bfcl
@@ -71,8 +71,7 @@ def evaluate(
 ) -> Evaluation:
     """Answer every item with `model`. Raises `EvaluationFailed` if that does not succeed."""
     expected = [item.id for item in read_items(store, items)]
-    with tempfile.TemporaryDirectory(prefix="assay-evaluation-") as name:
-        place = Path(name)
+    with scratch("evaluation") as place:
         shelf, out = place / "shelf", place / "out"
         out.mkdir()
         shelf.mkdir()

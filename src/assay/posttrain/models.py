@@ -8,13 +8,13 @@ with the same tokenizer lets people try a worker in seconds.
 import contextlib
 import json
 import os
-import tempfile
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from assay.core.digest import Digest
+from assay.core.scratch import scratch
 from assay.core.store import Store
 from assay.posttrain.sources import PackageFile, locate
 
@@ -73,9 +73,9 @@ def materialise(model: BaseModel, store: Store) -> Digest:
     kept = store.ref(name)
     if kept is not None and store.has(kept):
         return kept
-    with tempfile.TemporaryDirectory(prefix="assay-base-") as folder:
-        _dequantise(model, locate(model.source), Path(folder))
-        tree = store.put_tree(Path(folder)).digest
+    with scratch("base") as folder:
+        _dequantise(model, locate(model.source), folder)
+        tree = store.put_tree(folder).digest
     store.set_ref(name, tree)
     return tree
 

@@ -5,7 +5,6 @@ the rules of integrity look at a private copy of what was handed in.
 """
 
 import platform
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from assay.core.arena import Examination, Report
 from assay.core.digest import Digest
 from assay.core.errors import BadInput
 from assay.core.sandbox import Sandbox
+from assay.core.scratch import scratch
 from assay.core.store import Store
 from assay.core.task import Submission, Task
 from assay.core.verdict import Finding, Measure, Severity, Verdict, decide
@@ -65,8 +65,7 @@ def verify(digest: Digest, store: Store, sandbox: Sandbox, report: Report) -> Ex
 
 
 def _audit(handed_in: Submission, task: Task, store: Store, items: list[bfcl.Item]) -> list[Finding]:
-    with tempfile.TemporaryDirectory(prefix="assay-audit-") as name:
-        place = Path(name)
+    with scratch("audit") as place:
         workspace = place / "workspace"
         store.get_tree(handed_in.model, place / "model")
         store.get_tree(handed_in.inputs["base"], place / "base")
