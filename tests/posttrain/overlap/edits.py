@@ -27,10 +27,14 @@ _NAMES = [
     "Xiomara",
     "Pavel",
 ]
-_NOT_NAMES = set(
-    "A An The He She It They We I If How What When Each Every In On At For Then There This That His Her Their After "
-    "Before During Last One Two Three Four Five Some All Monday Tuesday Wednesday Thursday Friday Saturday Sunday And "
-    "But So To Of From With Today Yesterday Now Given Calculate Find Could Can You Assuming As By While Since".split()
+_NOT_NAMES = frozenset(
+    re.findall(
+        r"\w+",
+        """A An The He She It They We I If How What When Each Every In On At For Then There This That His Her Their
+        After Before During Last One Two Three Four Five Some All
+        Monday Tuesday Wednesday Thursday Friday Saturday Sunday And
+        But So To Of From With Today Yesterday Now Given Calculate Find Could Can You Assuming As By While Since""",
+    )
 )
 _LOOK_ALIKE = str.maketrans("aeopcxyiAEOPCXKMTBH", "аеорсхуіАЕОРСХКМТВН")
 _FILLER = "The city council met again on the matter of the bridge, and no decision was reached before the evening. "

@@ -52,7 +52,7 @@ def _rename(words: list[str], rng: random.Random) -> list[str]:
     """Replace every capitalised word that does not start a sentence, and its possessive, consistently."""
     table: dict[str, str] = {}
     new = []
-    for before, word in zip(["."] + words, words, strict=False):
+    for before, word in zip([".", *words], words, strict=False):
         core = word.strip(",.?!;:").removesuffix("'s").removesuffix("’s")
         if core[:1].isupper() and core.lower() != core.upper() and (before[-1] not in ".?!" or core in table):
             table.setdefault(core, "".join(rng.choice("bdgklmnprstvz") + rng.choice("aeiou") for _ in range(3)).title())

@@ -46,7 +46,7 @@ _BITS = re.compile(r"[01]{7,8}+(?:[^\w.]{0,4}+[01]{7,8}+){15,}+")
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9A-Fa-f]+|[A-Za-z]{2,8});")
 _QUOTED = re.compile(r"(?:=[0-9A-F]{2}){5}")
-_LEET_DIGIT = re.compile(r"(?<=[A-Za-z])[0134578@$]+|[0134578@$]+(?=[A-Za-z])")
+_LEET_DIGIT = re.compile(r"(?<=[A-Za-z])[0134578@$]++|(?<![0134578@$])[0134578@$]++(?=[A-Za-z])")
 _LEET = str.maketrans("0134578@$", "oieastbas")
 
 

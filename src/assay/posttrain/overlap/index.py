@@ -225,9 +225,13 @@ def _coherence(at: Positions, places: NDArray[np.int32], edges: Positions) -> ND
 
 
 def _once(runs: Codes) -> Positions:
-    """The places of the runs that occur once: a repeated one would point to a wrong place as often as to the right."""
+    """The places of the runs that occur once: a repeated one would point to a wrong place as often as to the right.
+
+    Text that mostly repeats itself keeps the first place of every run.
+    """
     _, first, counts = np.unique(runs, return_index=True, return_counts=True)
-    places: Positions = np.sort(first[counts == 1])
+    single = first[counts == 1]
+    places: Positions = np.sort(single if 2 * len(single) >= len(first) else first)
     return places
 
 

@@ -27,6 +27,7 @@ WINDOW = 1 << 20  # characters of a long text looked at together
 OVERLAP = 1 << 15  # characters that two windows share: more than an item is long
 _BINARY_SAMPLE = 8192  # bytes looked at to tell text from binary
 _WEIGHTS = (".safetensors", ".gguf", ".pt", ".pth", ".bin", ".npy", ".npz", ".h5", ".onnx", ".msgpack")
+_BYTECODE = b"\r\n"  # third and fourth byte of compiled Python
 _PRINTABLE = re.compile(rb"[\t\n\r -~\xc2-\xf4\x80-\xbf]{24,}")
 
 _JSON = json.JSONDecoder()
@@ -216,16 +217,18 @@ class Reader:
     def _binary(self, name: str, suffix: str, file: "_Limited") -> Iterator[Document]:
         """Readable stretches of a binary file: a find there counts, but the file as a whole stays unread."""
         weights = suffix in _WEIGHTS
-        reason = f"binary: {suffix[1:]} is not text" if weights else "binary, of an unknown kind"
-        self._unread(name, reason, "binary")
+        if file.peek(4)[2:4] != _BYTECODE:  # compiled Python keeps its strings as they are
+            reason = f"binary: {suffix[1:]} is not text" if weights else "binary, of an unknown kind"
+            self._unread(name, reason, "binary")
         if suffix == ".safetensors":
             size = int.from_bytes(file.read(8), "little")
             yield Document(name, 0, file.read(min(size, self._limits.record_characters)).decode("utf-8", "replace"))
         elif not weights:
+            base, text = 0, b""
             while block := file.read(WINDOW):
-                text = b"\n".join(_PRINTABLE.findall(block)).decode("utf-8", "replace")
-                if text:
-                    yield Document(name, 0, text)
+                text += b"\n".join(_PRINTABLE.findall(block)) + b"\n"
+                yield Document(name, 0, text.decode("utf-8", "replace"), base)
+                base, text = base + max(0, len(text) - OVERLAP), text[-OVERLAP:]
 
     def _windows(self, name: str, file: io.TextIOWrapper, text: str) -> Iterator[Document]:
         """A long text as overlapping windows of one document."""

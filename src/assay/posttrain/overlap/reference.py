@@ -6,7 +6,7 @@ once, which is what makes it fast. What is caught, what is missed and the measur
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from assay.core.errors import BadInput
 from assay.posttrain.overlap.align import Alignment, ItemLetters, Numbers, compare_numbers, telling_letters
 from assay.posttrain.overlap.index import Candidate, RunIndex, Variant
-from assay.posttrain.overlap.normalise import fold, fold_many, letters_string
+from assay.posttrain.overlap.normalise import Positions, fold, fold_many, letters_string
 
 # The thresholds. Each was set on GSM8K: train items against test items (negatives) and edited test items (positives).
 MIN_SCORE = (
@@ -134,13 +134,14 @@ class Reference:
         """`scan_text` for each of `texts`."""
         codes, starts = fold_many(texts)
         found: list[list[Match]] = [[] for _ in texts]
+        places = functools.lru_cache(maxsize=4)(lambda text: fold(text).offsets)
         for candidate in self._index.candidates(codes, starts):
             first = int(starts[candidate.document])
             letters = letters_string(codes[first + candidate.start : first + candidate.end])
-            found[candidate.document] += self._decide(candidate, letters, texts[candidate.document])
+            found[candidate.document] += self._decide(candidate, letters, texts[candidate.document], places)
         return [_best_of_each_item(matches) for matches in found]
 
-    def _decide(self, candidate: Candidate, letters: str, text: str) -> list[Match]:
+    def _decide(self, candidate: Candidate, letters: str, text: str, places: Callable[[str], Positions]) -> list[Match]:
         variant = self._index.variants[candidate.variant]
         part = self._parts[variant.part]
         alignment = self._item(candidate.variant).align(letters)
@@ -148,7 +149,7 @@ class Reference:
             return []
         if alignment.share < LEAST_SHARE:
             return []
-        offsets = fold(text).offsets
+        offsets = places(text)
         first, last = (candidate.start + letter for letter in alignment.span)
         start, end = int(offsets[first]), int(offsets[last - 1]) + 1
         if not _enough(alignment, part.name, variant, text[start:end]):

@@ -57,8 +57,8 @@ class Unread:
     kind: str = "error"
 
 
-class Scan(Iterator[Record]):
-    """A running scan: iterate over the records; `unread`, `files` and `documents` are complete at the end."""
+class Scan(Iterator[Record | Unread]):
+    """A running scan: iterate over what it finds; `unread`, `files` and `documents` are complete at the end."""
 
     def __init__(
         self, documents: Iterator[Document], reader: Reader, reference: Reference, unread: list[Unread]
@@ -67,17 +67,26 @@ class Scan(Iterator[Record]):
         self.documents = 0
         self._reader = reader
         self._reference = reference
-        self._records = self._run(documents)
+        self._results = self._run(documents)
 
     @property
     def files(self) -> int:
         return self._reader.files
 
-    def __next__(self) -> Record:
-        return next(self._records)
+    def __next__(self) -> Record | Unread:
+        return next(self._results)
 
-    def _run(self, documents: Iterator[Document]) -> Iterator[Record]:
-        """Records in the order of the documents; windows of one document are put together."""
+    def _run(self, documents: Iterator[Document]) -> Iterator[Record | Unread]:
+        """What is found, in the order of the documents, and what is unread, as it comes up."""
+        told = 0
+        for record in self._search(documents):
+            yield from self.unread[told:]
+            told = len(self.unread)
+            yield record
+        yield from self.unread[told:]
+
+    def _search(self, documents: Iterator[Document]) -> Iterator[Record]:
+        """One record for each document with matches; the windows of one document are put together."""
         found: dict[tuple[str, int], list[Match]] = {}
         for batch in _batches(_with_neighbours(documents)):
             self.documents += sum(not document.decoding.startswith("rows") for document in batch)
