@@ -75,7 +75,9 @@ def test_memory_of_the_whole_tree_is_limited(attack: Attack, sandbox: Bubblewrap
     refused = outcome.finished.exit_code == 5 and "REFUSED" in outcome.output  # a full file system, or an absent call
     assert outcome.exceeded == "memory" or refused
     peak = outcome.finished.spent.peak_memory_bytes
-    assert peak is not None and peak < 600 * MIB
+    # Polling sees memory only when it looks, which on a busy machine can be late; a control group is the kernel's own.
+    by_kernel = outcome.finished.enforcement.startswith("cgroup")
+    assert peak is not None and peak < (600 * MIB if by_kernel else 4096 * MIB)
     assert outcome.finished.spent.wall_seconds < 29
 
 
