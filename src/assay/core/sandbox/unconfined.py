@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -44,6 +45,8 @@ class Unconfined:
             raise BadInput(f"The workspace {spec.workspace} is not a folder: create it first.")
         workspace = str(spec.workspace.absolute())
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        # `python` is the Python that Assay runs on, as it is inside the sandbox.
+        kept["PATH"] = f"{sys.prefix}/bin:{kept.get('PATH', os.defpath)}"
         environment = {**kept, **spec.environment, "ASSAY_WORKSPACE": workspace}
         with ExitStack() as stack:
             output, output_end = os.pipe()
