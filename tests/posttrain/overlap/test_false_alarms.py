@@ -58,6 +58,19 @@ def test_the_same_template_with_another_story_is_left_alone(reference: Reference
     )
 
 
+@pytest.mark.parametrize(
+    "opening", ["Return the largest prime factor of n.", "Given two positive integers a and b, return the"]
+)
+def test_the_beginning_of_a_common_docstring_is_left_alone(opening: str, humaneval: Reference) -> None:
+    assert humaneval.scan_text(f'def task(a, b):\n    """{opening} sum."""\n') == []
+
+
+def test_a_very_short_item_must_be_there_nearly_whole() -> None:
+    reference = Reference.build([ReferenceItem("capital", "What is the capital of Upper Volta?")])
+    assert reference.scan_text("What is the capital of France?") == []
+    assert [match.item_id for match in reference.scan_text("Q: what is the capital of upper volta")] == ["capital"]
+
+
 def test_background_text_does_not_count_as_a_match() -> None:
     shared = "You are given a list of tools that you may call. Answer with one call in JSON and nothing else, please."
     rare = "Ask the lighthouse keeper for tomorrow's tide at the old breakwater in Zeebrugge, in centimetres."

@@ -65,6 +65,16 @@ def test_an_item_is_found_wherever_it_stands(texts: list[str], data: st.DataObje
     assert found[0] == found[2] == []
 
 
+def test_a_weak_match_is_found_wherever_the_windows_end(items: dict[str, str]) -> None:
+    """A part that is just enough must never be looked at in two halves."""
+    words = f"{items['quarry']} {items['kites']} {items['tram']}".split()
+    reference = Reference.build([ReferenceItem("all", " ".join(words))])
+    part = " ".join(words[: round(0.37 * len(words))])
+    assert len(reference.scan_text(part)) == 1
+    for before in range(2048 - len(fold(part)), 2049, 4):
+        assert len(reference.scan_text("z" * before + part + "z" * 9000)) == 1, before
+
+
 def test_a_batch_finds_what_single_texts_find(reference: Reference, items: dict[str, str]) -> None:
     texts = [f"{text[:90]} and so on {other[40:]}" for text in items.values() for other in items.values()]
     assert reference.scan_batch(texts) == [reference.scan_text(text) for text in texts]
@@ -129,7 +139,7 @@ def test_numbers_are_compared(text: str, item: str, expected: Numbers) -> None:
     "text",
     ["[" + "7, " * 5000, "aA0+" * 5000, "0x" * 5000,
      '" + "' * 5000, "\\n" * 5000, "%4" * 9000, "&#" * 9000, "=4" * 9000,
-     "01" * 20000, "a1" * 9000, "1 " * 20000, "f\\x" * 9000, "AB\n" * 9000],
+     "01" * 20000, "a b " * 400000 + "01" * 200000, "a1" * 9000, "1 " * 20000, "f\\x" * 9000, "AB\n" * 9000],
 )  # fmt: skip
 @pytest.mark.timeout(20)
 def test_hostile_text_does_not_stall_the_decoders(text: str) -> None:
@@ -142,3 +152,12 @@ def test_hostile_text_does_not_stall_the_decoders(text: str) -> None:
 def test_decoding_never_fails(text: str) -> None:
     list(decodings(text))
     suspicious([text, text * 3])
+
+
+PARTS = st.sampled_from(["plain text here ", "a1b2 ", "A" * 30, "12, " * 40, "x\0y", "%41", "é ü ", "&#65;"])
+
+
+@given(st.lists(st.lists(PARTS, max_size=8).map("".join), min_size=1, max_size=6))
+def test_a_glance_at_many_texts_sees_what_a_glance_at_each_sees(texts: list[str]) -> None:
+    each = {number: look[0] for number, text in enumerate(texts) if (look := suspicious([text]))}
+    assert suspicious(texts) == each

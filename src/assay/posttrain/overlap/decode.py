@@ -14,12 +14,10 @@ import re
 import string
 import urllib.parse
 import zlib
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
-from itertools import accumulate
 
 import zstandard
 
@@ -32,6 +30,7 @@ MIN_ENCODED = 32  # characters of encoded text in all; less cannot hold an item
 MIN_UNBROKEN = 24  # characters without a space that ordinary words do not reach
 MIN_DIGITS = 64  # characters of digits and what separates them; a table row of numbers seldom reaches that
 LEET_EVERY = 400  # characters: in text written with digits for letters, every second word has one
+LONGEST_WORDS = 15  # characters on average, spaces included: more is not words
 FEW_ESCAPES = 5  # escapes, or digits inside words, that ordinary text does not reach
 READABLE = 0.85  # share of a decoded text's characters that are printable; random bytes have 0.4
 
@@ -47,6 +46,8 @@ _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9A-Fa-f]+|[A-Za-z]{2,8});")
 _QUOTED = re.compile(r"(?:=[0-9A-F]{2}){5}")
 _LEET_DIGIT = re.compile(r"(?<=[A-Za-z])[0134578@$]++|(?<![0134578@$])[0134578@$]++(?=[A-Za-z])")
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_ASCII_RUN = re.compile(rb"[\t\n\r -~]{48,}+")
 _LEET = str.maketrans("0134578@$", "oieastbas")
 
 
@@ -97,6 +98,8 @@ def decodings(text: str, looks: Iterable[Look] = tuple(Look)) -> Iterator[Decode
 def suspicious(texts: Sequence[str]) -> dict[int, set[Look]]:
     """Which of `texts` may hide encoded text, and of what look: a quick glance that lets ordinary text pass."""
     joined = "\0".join(texts).encode("utf-8", "replace")
+    if joined.count(b"\0") >= len(texts):
+        joined = "\0".join(text.replace("\0", " ") for text in texts).encode("utf-8", "replace")
     found: dict[int, set[Look]] = {}
     for number, text in enumerate(texts):
         if text.count("%") >= FEW_ESCAPES and _many(_PERCENT, text):
@@ -105,9 +108,8 @@ def suspicious(texts: Sequence[str]) -> dict[int, set[Look]]:
         for number, text in enumerate(texts):
             if text.count("&") >= FEW_ESCAPES and _many(_ENTITY, text):
                 found.setdefault(number, set()).add(Look.ESCAPES)
-    ends: list[int] = []
     for look, kind, pattern, often in _GLANCES:
-        classes, at = joined.translate(kind), -1
+        classes, at, number, counted = joined.translate(kind), -1, 0, 0
         seen: Counter[int] = Counter()
         while (at := classes.find(pattern, at + 1)) >= 0:
             if (
@@ -115,12 +117,13 @@ def suspicious(texts: Sequence[str]) -> dict[int, set[Look]]:
                 and len(joined[at : at + MIN_UNBROKEN].translate(None, _LETTERS)) > MIN_UNBROKEN // 2
             ):
                 continue  # an equation
-            ends = ends or list(accumulate(len(text.encode("utf-8", "replace")) + 1 for text in texts))
-            number = bisect_right(ends, at)
+            number, counted = number + joined.count(b"\0", counted, at), at
             seen[number] += 1
             if seen[number] >= often and (look is not Look.LEET or seen[number] * LEET_EVERY >= len(texts[number])):
                 found.setdefault(number, set()).add(look)
-                at = ends[number] - 1
+                at = joined.find(b"\0", at)  # on to the next text
+                if at < 0:
+                    break
     return found
 
 
@@ -191,7 +194,7 @@ def _code_points(text: str) -> Iterator[Decoded]:
     for match in _CODE_POINTS.finditer(text):
         points = [int(number) for number in re.findall(r"\d+", match[0])]
         if max(points) < 0x110000 and sum(point in range(9, 127) for point in points) > 0.8 * len(points):
-            yield from _checked("".join(map(chr, points)), "code points", match.span())
+            yield Decoded("".join(map(chr, points)), "code points", match.span())
 
 
 def _many(pattern: re.Pattern[str], text: str) -> bool:
@@ -212,6 +215,8 @@ def _escapes(text: str) -> Iterator[Decoded]:
 
 
 def _leetspeak(text: str) -> Iterator[Decoded]:
+    if len(text.split()) * LONGEST_WORDS < len(text):
+        return  # no words: hexadecimal digits, for example
     plain, count = _LEET_DIGIT.subn(lambda digit: digit[0].translate(_LEET), text)
     if count >= FEW_ESCAPES:
         yield Decoded(plain, "leetspeak", (0, len(text)))
@@ -229,15 +234,17 @@ def _readable(decode: Callable[[str], bytes], encoded: str, name: str, span: tup
         return
     method, data, whole = decompress(data)
     encoding = "utf-16-le" if data[1:40:2].count(0) > 15 else "utf-8"
-    for decoded in _checked(data.decode(encoding, "replace"), f"{name}+{method}".rstrip("+"), span):
-        yield replace(decoded, whole=whole)
+    name = f"{name}+{method}".rstrip("+")
+    text = data.decode(encoding, "replace")
+    if not _is_readable(text):
+        text = "\n".join(run.decode() for run in _ASCII_RUN.findall(data))  # text between other things: a pickle
+    if len(text) >= MIN_ENCODED // 2:
+        yield Decoded(text, name, span, whole)
 
 
-def _checked(text: str, name: str, span: tuple[int, int]) -> Iterator[Decoded]:
-    sample = text[:4096]
-    good = sum(c.isprintable() or c in "\n\t\r" for c in sample) - sample.count("\ufffd")
-    if len(text) >= MIN_ENCODED // 2 and good >= READABLE * len(sample):
-        yield Decoded(text, name, span)
+def _is_readable(text: str) -> bool:
+    unreadable = text.count("\ufffd") + len(_CONTROLS.findall(text))
+    return unreadable <= (1 - READABLE) * len(text)
 
 
 def decompress(data: bytes) -> tuple[str, bytes, bool]:

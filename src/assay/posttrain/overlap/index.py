@@ -25,7 +25,7 @@ SLOT_BITS = 19  # 2 MiB: about one run per slot there; small tables stay in the 
 FEWEST = 3  # shared runs: fewer are chance
 SKIP = 0.3  # cost of a letter between shared runs in the look-ahead: half of the alignment's, so that it loses nothing
 MOST_SKIPPED = 60  # letters: more cost the same, it is then a jump
-_SHARE = {"text": 0.25, "other": 0.50}  # of a variant's letters that the look-ahead must find
+_SHARE = {"text": 0.22, "other": 0.50}  # of a variant's letters that the look-ahead must find
 MOST_NEEDED = 80.0  # letters that are always enough
 WINDOW = 4096  # letters looked at together in a long document; windows overlap by half
 
