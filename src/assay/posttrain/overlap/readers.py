@@ -86,7 +86,7 @@ class Reader:
         if self.files > self._limits.files:
             raise LimitExceeded(f"More than {self._limits.files} files: scan fewer at a time or raise Limits.files.")
         try:
-            inner, plain_name = _decompressed(name, raw)
+            inner, plain_name = decompressed(name, raw)
             yield from self._content(name, plain_name, _Limited(inner, self._limits.file_bytes), depth)
         except Exception as error:  # whatever a hostile file makes its parser raise, the scan goes on and says so
             self._unread(name, f"cannot be read: {_sentence(error)}", "error")
@@ -343,7 +343,7 @@ class _Limited(io.RawIOBase):
 _IN_MEMORY = 1 << 30  # bytes of a compressed Parquet, Arrow or zip file: these cannot be read in one pass
 
 
-def _decompressed(name: str, raw: IO[bytes]) -> tuple[IO[bytes], str]:
+def decompressed(name: str, raw: IO[bytes]) -> tuple[IO[bytes], str]:
     """The stream without its compression, and the name without the compression's suffix."""
     buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, raw))
     head = buffered.peek(6)[:6]
