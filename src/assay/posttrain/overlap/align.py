@@ -19,6 +19,7 @@ from assay.posttrain.overlap.normalise import fold
 
 SEED = 5  # letters: the shortest piece in common that counts; about one word
 STEP = 2  # letters between the places where pieces are looked for; each is then extended both ways
+LEAP = 12  # letters compared at once
 GAP = 0.6  # per skipped letter: a dropped word costs about as much as half a word in common earns
 JUMP = 8.0  # for going elsewhere in the item: about two words
 FAR = 60  # letters of the item skipped at once; more is a jump
@@ -102,7 +103,12 @@ class ItemLetters:
         return pieces
 
     def _common(self, place: int, text: str, at: int) -> int:
+        """How many letters are the same from `place` in the item and `at` in the text on."""
         letters, length = self.letters, SEED
+        while (same := letters[place + length : place + length + LEAP]) == text[
+            at + length : at + length + LEAP
+        ] and same:
+            length += len(same)
         limit = min(len(letters) - place, len(text) - at)
         while length < limit and letters[place + length] == text[at + length]:
             length += 1

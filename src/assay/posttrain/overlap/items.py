@@ -62,9 +62,9 @@ def _first(fields: dict[str, Any], names: tuple[str, ...]) -> str:
 
 
 def _text(value: Any) -> str:
-    """A field's text; of messages what the user says."""
+    """A field's text; of messages what is said, but for the system's, which is often the same for all items."""
     if isinstance(value, dict):
-        return _text(value.get("content")) if value.get("role", "user") == "user" else ""
+        return _text(value.get("content")) if value.get("role") != "system" else ""
     if isinstance(value, list):
         return "\n".join(filter(None, map(_text, value)))
     return str(value) if isinstance(value, (str, int, float)) else ""
