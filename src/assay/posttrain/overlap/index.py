@@ -18,14 +18,14 @@ from assay.posttrain.overlap.normalise import Codes, Positions, fold
 RUN = 10  # letters: about two words; longer runs lose items with dropped words, shorter ones are in every document
 COMMON = 4  # a run in more items than this is a template ("how much money does"); it points nowhere
 ENOUGH_RUNS = 20  # an item with fewer rare runs keeps its common ones as well, so that every item can be found
-SPARSE = 5  # answers and disguised items must be there nearly whole: every fifth run finds them, the index stays small
-PROBE = 2  # every second run of a document is looked up; prime to `SPARSE`, or some documents would miss every run
+SPARSE = 4  # answers and disguised items must be there nearly whole: every fourth run finds them, the index stays small
+PROBE = 3  # every third run of a document is looked up; prime to `SPARSE`, or some documents would miss every run
 FILTER_BITS = 22  # 4 MiB of flags: at 1,319 GSM8K items one in fourteen is set
 SLOT_BITS = 19  # 2 MiB: about one run per slot there; small tables stay in the processor's cache
 FEWEST = 3  # shared runs: fewer are chance
 SKIP = 0.3  # cost of a letter between shared runs in the look-ahead: half of the alignment's, so that it loses nothing
 MOST_SKIPPED = 60  # letters: more cost the same, it is then a jump
-_SHARE = {"text": 0.22, "other": 0.50}  # of a variant's letters that the look-ahead must find
+_SHARE = {"text": 0.20, "other": 0.50}  # of a variant's letters that the look-ahead must find
 MOST_NEEDED = 80.0  # letters that are always enough
 WINDOW = 4096  # letters looked at together in a long document; windows overlap by half
 

@@ -57,6 +57,8 @@ _TAGS = 0xE0000  # invisible tag characters: a copy of ASCII
 _DROPPED_ESCAPES = tuple(ord(c) for c in "ntr")  # \n in quoted text is a space, not the letter n
 _LOWER = bytes(range(256)).lower()
 _NOT_LETTERS = bytes(c for c in range(256) if not (c < 128 and chr(c).isalpha()))
+_ASCII = re.compile(r"[\x00-\x7f]+")
+_TYPOGRAPHIC = "\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u00a0\u00a3\u20ac\u00d7\u00f7\u00b0"  # no letters among them
 _HEX = np.full(0x110000, 255, np.uint8)
 for _digit, _value in zip("0123456789abcdefABCDEF", [*range(16), *range(10, 16)], strict=True):
     _HEX[ord(_digit)] = _value
@@ -119,10 +121,10 @@ def fold_many(texts: Sequence[str]) -> tuple[Codes, Positions]:
 
 
 def _ascii_letters(text: str) -> bytes | None:
-    """The letters of plain ASCII text without escapes, or none if `text` is not that."""
-    if not text.isascii() or "\\" in text:
+    """The letters of text whose letters are all ASCII, or none if it has others, or escapes that may be letters."""
+    if "\\" in text or (not text.isascii() and _ASCII.sub("", text).strip(_TYPOGRAPHIC)):
         return None
-    return text.encode().translate(_LOWER, _NOT_LETTERS)
+    return text.encode("ascii", "ignore").translate(_LOWER, _NOT_LETTERS)
 
 
 def _resolve_escapes(characters: Codes, codes: Codes) -> None:
