@@ -14,7 +14,8 @@ from assay.posttrain.overlap.decode import decodings, suspicious
 from assay.posttrain.overlap.normalise import fold, fold_many
 
 TEXTS = st.text(
-    alphabet=st.one_of(st.characters(), st.sampled_from("abc XYZ\u2019\u201c\u00a0\\nu0041x\u200b\u0430é中가\ud800")), max_size=80
+    alphabet=st.one_of(st.characters(), st.sampled_from("abc XYZ\u2019\u201c\u00a0\\nu0041x\u200b\u0430é中가\ud800")),
+    max_size=80,
 )
 
 
