@@ -1,0 +1,234 @@
+"""Which of many models made from SmolLM2-135M does the weights check recognise, and by what margin?
+
+    python benchmarks/provenance.py build  WORK [DATA] [NAME ...]   # trains the models, about an hour on one core
+    python benchmarks/provenance.py measure WORK [--json]           # examines all of them, about ten minutes
+
+WORK keeps the checkpoints (bfloat16), so a second run only measures. DATA is a folder with gsm8k/, wikitext-2/ and
+tinyshakespeare.txt, default ../shared/data. The sibling, the honest models and the models that are derived from the
+sibling are trained for real; merges and quantised copies are computed when they are measured.
+"""
+
+import json
+import math
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+DATA = ROOT.parent / "shared" / "data"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training run. `start` is a model, or `SHARE*MODEL`: a merge of the base with that share of MODEL."""
+
+    start: str
+    data: str
+    steps: int
+    rate: float
+    seed: int
+    method: str = "full"  # full | lora | rl
+    keep: tuple[int, ...] = ()  # steps after which a copy is kept as NAME@STEP
+    decay: float = 0.0
+    tokens: int = 64  # of one step
+
+
+RECIPES: dict[str, Recipe] = {
+    # siblings: what an instruct model is to its base
+    "sibling": Recipe("base", "chat-a+wiki", 200, 1e-4, 1, keep=(100,), tokens=128),
+    "near": Recipe("base", "chat-a", 60, 1e-5, 2),
+    # honest work on the base
+    "h-tuned": Recipe("base", "chat-b", 100, 2e-5, 11),
+    "h-same-data": Recipe("base", "chat-a+wiki", 150, 1e-4, 12),
+    "s-tuned": Recipe("sibling", "chat-b", 100, 5e-5, 31),
+    "m10-tuned": Recipe("0.1*sibling", "chat-b", 80, 3e-5, 32),
+    "h-high-rate": Recipe("base", "chat-b", 200, 5e-4, 13, decay=0.1),
+    "h-lora": Recipe("base", "chat-b", 80, 1e-3, 14, method="lora"),
+    "h-rl": Recipe("base", "chat-b", 30, 2e-5, 15, method="rl"),
+    "s-long": Recipe("sibling", "chat-b", 150, 3e-4, 33, decay=0.1),
+    "n-tuned": Recipe("near", "chat-b", 80, 2e-5, 34),
+    "m30-tuned": Recipe("0.3*sibling", "shakespeare", 80, 1e-4, 35),
+    "h-shakespeare": Recipe("base", "shakespeare", 100, 5e-5, 16),
+    "s-lora": Recipe("sibling", "chat-b", 60, 1e-3, 36, method="lora"),
+    "far": Recipe("base", "chat-a+wiki", 200, 5e-4, 3, decay=0.1),
+    "f-tuned": Recipe("far", "chat-b", 60, 5e-5, 37),
+    "lora-sibling": Recipe("base", "chat-a", 80, 1e-3, 4, method="lora"),
+    "h-same-data-near": Recipe("base", "chat-a", 80, 1e-5, 17),
+}
+
+
+def texts(kind: str, data: Path) -> list[str]:
+    found: list[str] = []
+    for part in kind.split("+"):
+        if part.startswith("chat"):
+            rows = [json.loads(line) for line in (data / "gsm8k" / "train.jsonl").read_text().splitlines()]
+            rows = rows[:3000] if part == "chat-a" else rows[3000:]
+            found += [
+                f"<|im_start|>user\n{r['question']}<|im_end|>\n<|im_start|>assistant\n{r['answer']}<|im_end|>\n"
+                for r in rows
+            ]
+        elif part == "wiki":
+            found += (data / "wikitext-2" / "valid.txt").read_text().split("\n \n")
+        else:
+            found += (data / "tinyshakespeare.txt").read_text().split("\n\n")
+    return [text for text in found if text.strip()]
+
+
+def windows(tokenizer: Any, recipe: Recipe, data: Path) -> Iterator[Any]:
+    """Windows of tokens (1, tokens) from the texts in a random order, for ever."""
+    import torch
+
+    order, documents = random.Random(recipe.seed), texts(recipe.data, data)
+    buffer: list[int] = []
+    while True:
+        order.shuffle(documents)
+        for text in documents:
+            buffer += tokenizer(text, add_special_tokens=False).input_ids
+            while len(buffer) >= recipe.tokens:
+                yield torch.tensor([buffer[:recipe.tokens]])
+                buffer = buffer[recipe.tokens:]
+
+
+def base_folder(work: Path) -> Path:
+    from assay.core.store import open_store
+    from assay.posttrain.models import SMOLLM2_135M, materialise
+
+    folder = work / "base"
+    if not folder.exists():
+        (work / "store").mkdir(parents=True, exist_ok=True)
+        store = open_store(str(work / "store"))
+        store.get_tree(materialise(SMOLLM2_135M, store), folder)
+    return folder
+
+
+def load(name: str, work: Path) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    share, _, source = name.rpartition("*")
+    model = AutoModelForCausalLM.from_pretrained(work / source, dtype=torch.float32)
+    if share:
+        base = AutoModelForCausalLM.from_pretrained(work / "base", dtype=torch.float32).state_dict()
+        with torch.no_grad():
+            for key, value in model.state_dict().items():
+                value.copy_((base[key] + float(share) * (value - base[key])).to(torch.bfloat16).float())
+    return model
+
+
+def save(model: Any, folder: Path) -> None:
+    import copy
+
+    import torch
+
+    copy.deepcopy(model).to(torch.bfloat16).save_pretrained(folder.with_suffix(".new"))
+    folder.with_suffix(".new").rename(folder)
+
+
+def add_lora(model: Any, rank: int = 16) -> list[Any]:
+    """Low-rank factors on every linear layer; returns what is trained. `merge_lora` adds them to the weights."""
+    import torch
+
+    class Factors(torch.nn.Module):
+        def __init__(self, weight: torch.Tensor) -> None:
+            super().__init__()
+            self.down = torch.nn.Parameter(torch.randn(rank, weight.shape[1]) / math.sqrt(weight.shape[1]))
+            self.up = torch.nn.Parameter(torch.zeros(weight.shape[0], rank))
+
+        def forward(self, weight: torch.Tensor) -> torch.Tensor:
+            return weight + self.up @ self.down
+
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    trained = []
+    for name, module in list(model.named_modules()):
+        if isinstance(module, torch.nn.Linear) and "lm_head" not in name:
+            factors = Factors(module.weight)
+            torch.nn.utils.parametrize.register_parametrization(module, "weight", factors)
+            trained += [factors.down, factors.up]
+    return trained
+
+
+def merge_lora(model: Any) -> None:
+    import torch
+
+    for module in model.modules():
+        if torch.nn.utils.parametrize.is_parametrized(module):
+            torch.nn.utils.parametrize.remove_parametrizations(module, "weight")
+
+
+def rl_loss(model: Any, tokenizer: Any, question: str) -> Any:
+    """Policy gradient on eight sampled answers; the reward is the share of digits, relative to the group's mean."""
+    import torch
+
+    prompt = tokenizer(question, return_tensors="pt", add_special_tokens=False).input_ids[:, :48]
+    with torch.no_grad():
+        rows = model.generate(
+            prompt.repeat(8, 1), attention_mask=torch.ones(8, prompt.shape[1], dtype=torch.long),
+            do_sample=True, max_new_tokens=24, min_new_tokens=24, pad_token_id=0,
+        )  # fmt: skip
+    answers = [tokenizer.decode(row[prompt.shape[1] :]) for row in rows]
+    reward = torch.tensor([sum(c.isdigit() for c in a) / max(1, len(a)) for a in answers])
+    advantage = (reward - reward.mean()) / (reward.std() + 1e-4)
+    logits = model(rows[:, :-1]).logits[:, prompt.shape[1] - 1 :]
+    chosen = rows[:, prompt.shape[1] :, None]
+    log_p = logits.log_softmax(-1).gather(-1, chosen)[..., 0].mean(1)  # (8,)
+    return -(advantage * log_p).mean()
+
+
+def train(name: str, recipe: Recipe, work: Path, data: Path) -> None:
+    import torch
+    from transformers import AutoTokenizer
+
+    torch.set_num_threads(1)
+    torch.manual_seed(recipe.seed)
+    begun = time.monotonic()
+    tokenizer = AutoTokenizer.from_pretrained(work / "base")
+    model = load(recipe.start, work).train()
+    trained = add_lora(model) if recipe.method == "lora" else list(model.parameters())
+    optimiser = torch.optim.AdamW(trained, lr=recipe.rate, weight_decay=recipe.decay, betas=(0.9, 0.95))
+    batches = windows(tokenizer, recipe, data)
+    questions = random.Random(recipe.seed).sample(texts(recipe.data, data), recipe.steps)
+    for step in range(recipe.steps):
+        for group in optimiser.param_groups:  # warm up over a tenth, then a cosine down to a tenth
+            warm = min(1.0, (step + 1) / (0.1 * recipe.steps))
+            group["lr"] = recipe.rate * warm * (0.55 + 0.45 * math.cos(math.pi * step / recipe.steps))
+        if recipe.method == "rl":
+            loss = rl_loss(model, tokenizer, questions[step])
+        else:
+            ids = next(batches)
+            loss = model(ids, labels=ids).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        if step + 1 in recipe.keep:
+            save(model, work / f"{name}@{step + 1}")
+        if step % 20 == 0:
+            print(f"{name} {step}/{recipe.steps} loss {loss.item():.3f} {time.monotonic() - begun:.0f} s", flush=True)
+    if recipe.method == "lora":
+        merge_lora(model)
+    save(model, work / name)
+    (work / f"{name}.json").write_text(json.dumps({**recipe.__dict__, "seconds": round(time.monotonic() - begun)}))
+
+
+def build(work: Path, data: Path, names: list[str]) -> None:
+    base_folder(work)
+    for name, recipe in RECIPES.items():
+        if (not names or name in names) and not (work / name).exists():
+            train(name, recipe, work, data)
+
+
+def main(arguments: list[str]) -> None:
+    verb, work, *rest = arguments
+    if verb == "build":
+        data = Path(rest[0]) if rest and "/" in rest[0] else DATA
+        build(Path(work), data, [name for name in rest if "/" not in name])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
