@@ -75,8 +75,20 @@ def tasks(json_: Json = False) -> None:
 @command
 def run(
     task: Annotated[str, typer.Argument(help="As `assay tasks` lists it.")],
-    worker: Annotated[str, typer.Option(help="The command that does the work; files that it names are copied in.")],
+    worker: Annotated[
+        str,
+        typer.Option(
+            help="A command (files that it names are copied in); or an agent: claude-code, codex, gemini, opencode, "
+            "inspect:react, inspect:PACKAGE/NAME, inspect:FILE.py@NAME."
+        ),
+    ],
     budget: Annotated[str | None, typer.Option(help="Real time, such as 10m; the task's own if not given.")] = None,
+    model: Annotated[str | None, typer.Option(help="An agent's model, as Inspect names it: PROVIDER/NAME.")] = None,
+    agent_version: Annotated[str | None, typer.Option(help="An agent's version; the tested one if not given.")] = None,
+    tokens: Annotated[int | None, typer.Option(min=1, help="Tokens that an agent may use.")] = None,
+    dollars: Annotated[float | None, typer.Option(min=0.0, help="Money that an agent may spend on its model.")] = None,
+    prices: Annotated[Path | None, typer.Option(help="JSON: dollars per million tokens, by model.")] = None,
+    reprompt: Annotated[bool, typer.Option("--reprompt", help="Ask an agent that stops to go on.")] = False,
     file: Annotated[list[Path] | None, typer.Option(help="Another file or folder for the workspace.")] = None,
     sandbox: SandboxName = "bubblewrap",
     store: StoreUrl = None,
@@ -87,10 +99,12 @@ def run(
     from assay.core.arena import find_task
     from assay.core.budget import limited, parse_duration
     from assay.core.run import run as run_worker
-    from assay.core.workers import ScriptWorker
+    from assay.core.workers.choose import check, choose
 
-    who = ScriptWorker.parse(worker, file or [])
-    limits = limited(find_task(task)[1].budget, parse_duration(budget) if budget else None)
+    seconds = parse_duration(budget) if budget else None
+    limits = limited(find_task(task)[1].budget, seconds, tokens=tokens, dollars=dollars)
+    who = choose(worker, file or [], model=model, version=agent_version, prices=prices, reprompt=reprompt)
+    check(who, limits, sandbox)
     with _desk(store, ledger, limits) as (desk, live):
         result = run_worker(task, who, desk, budget=limits, sandbox=sandbox, watch=live.watch)
     _show_entry(result.entry, json_)

@@ -22,6 +22,7 @@ from rich.text import Text
 from assay.core.budget import Budget
 from assay.core.sandbox import Sample
 from assay.core.workers import Watch
+from assay.core.workers.metering import Spending
 from assay.terminal import err
 from assay.web import figures
 from assay.web.plain import one_line, terminal_line
@@ -72,6 +73,7 @@ class Live:
         self._stage: str | None = None
         self._stage_began = self._clock()
         self._sample: Sample | None = None
+        self._spending: Spending | None = None
         self._sampled = 0.0
         self._processors = 0.0
         self._said = self._clock()
@@ -81,7 +83,7 @@ class Live:
 
     @property
     def watch(self) -> Watch:
-        return Watch(on_sample=self.on_sample, on_output=self.on_output)
+        return Watch(on_sample=self.on_sample, on_output=self.on_output, on_spending=self.on_spending)
 
     def __enter__(self) -> Self:
         if self._screen:
@@ -101,7 +103,7 @@ class Live:
         if self._screen and self._stage is not None:
             self._done()  # outside the lock: printing waits for whoever is drawing
         with self._lock:
-            self._sample = None
+            self._sample = self._spending = None
             self._stage, self._stage_began = one_line(text, _WIDTH), self._clock()
             self._output = LastLines(_SHOWN)
             self._said = self._stage_began
@@ -121,6 +123,10 @@ class Live:
             self._output.feed(piece)
         self._now_and_then()
 
+    def on_spending(self, spending: Spending) -> None:
+        with self._lock:
+            self._spending = spending
+
     # Without a terminal ---------------------------------------------------------------------------------------------
 
     def _now_and_then(self) -> None:
@@ -134,6 +140,7 @@ class Live:
             f"{figures.duration(sample.elapsed_seconds)} of {figures.duration(budget.wall_seconds)}",
             f"memory {figures.size(sample.memory_bytes)} of {figures.size(budget.memory_bytes)}",
             f"disk {figures.size(sample.disk_bytes)} of {figures.size(budget.disk_bytes)}",
+            *(f"{name} {used}" for name, used, _, _ in self._bought()),
         )
         last = self._output.lines()[-1:]
         self._say(f"  {', '.join(used)}{''.join(f': {line}' for line in last)}")
@@ -187,9 +194,24 @@ class Live:
         ):
             written = Text.assemble((figures.size(used), "bold"), f" of {figures.size(limit)}")
             grid.add_row(name, _bar(used, limit, low_is_bad=False), written)
+        for name, text, amount, most in self._bought():
+            grid.add_row(f"  {name}", _bar(amount, most, low_is_bad=False) if most else Text(), Text(text))
         running = figures.count(sample.processes, "process", "processes")
         grid.add_row("  running", Text(running), Text(f"{self._processors:.1f} processors in use"))
         return grid
+
+    def _bought(self) -> list[tuple[str, str, float, float | None]]:
+        """Of tokens and money, if an agent uses any: the name, what was used of what in words, both as numbers."""
+        spending, budget = self._spending, self._budget
+        if spending is None:
+            return []
+        rows: list[tuple[str, str, float, float | None]] = []
+        of = f" of {budget.tokens:,}" if budget.tokens else ""
+        rows.append(("tokens", f"{spending.tokens:,}{of}", spending.tokens, budget.tokens))
+        if spending.dollars is not None:
+            of = f" of ${budget.dollars:,.2f}" if budget.dollars else ""
+            rows.append(("money", f"${spending.dollars:,.2f}{of}", spending.dollars, budget.dollars))
+        return rows
 
 
 def _bar(amount: float, whole: float, *, low_is_bad: bool) -> ProgressBar:

@@ -65,6 +65,11 @@ class Spent(BaseModel):
     exceeded: str | None = Field(default=None, description="the limit that ended the worker, or none")
 
 
-def limited(budget: Budget, wall_seconds: float | None) -> Budget:
-    """`budget` with another wall clock, if one is given."""
-    return budget if wall_seconds is None else budget.model_copy(update={"wall_seconds": wall_seconds})
+def limited(
+    budget: Budget, wall_seconds: float | None, *, tokens: int | None = None, dollars: float | None = None
+) -> Budget:
+    """`budget` with another wall clock and limits on tokens and money, where they are given."""
+    if (tokens is not None and tokens <= 0) or (dollars is not None and not 0 < dollars < float("inf")):
+        raise BadInput("A budget of tokens or money must be more than 0: leave the option out for no limit.")
+    given = {"wall_seconds": wall_seconds, "tokens": tokens, "dollars": dollars}
+    return budget.model_copy(update={name: value for name, value in given.items() if value is not None})

@@ -31,6 +31,7 @@ from assay.core.store.tree import shown
 from assay.core.task import MAX_SUBMISSION_DOCUMENT, Run, Submission, Task
 from assay.core.verdict import Verdict
 from assay.core.workers import Watch, Worker
+from assay.core.workers.agent import LOG_FOLDER, AgentFinished
 
 MAX_STATE = 16 << 20  # bytes of a run's own notes
 
@@ -175,8 +176,15 @@ def _work(
         transcript=desk.store.put_file(transcript),
         changed_inputs=tuple(sorted(p for p in before.keys() | after.keys() if before.get(p) != after.get(p))[:1000]),
         meters=desk.store.put_bytes(_meters(finished)),
+        agent=finished.agent if isinstance(finished, AgentFinished) else None,
+        agent_log=_agent_log(finished, desk.store),
     )
     _save(folder, state)
+
+
+def _agent_log(finished: Finished, store: Store) -> Digest | None:
+    log = finished.log if isinstance(finished, AgentFinished) else None
+    return store.put_file(log) if log is not None else None
 
 
 def _spec(workspace: Path, budget: Budget, place: Workplace, task: Task) -> Spec:
@@ -296,7 +304,7 @@ def _save(folder: Path, state: State) -> None:
 
 def _sweep(folder: Path) -> None:
     """Remove what the worker had: large, and in the store if it was taken."""
-    for name in ("workspace", "shelf"):
+    for name in ("workspace", "shelf", LOG_FOLDER):
         if (folder / name).exists():
             remove_tree(folder / name)
     (folder / "transcript").unlink(missing_ok=True)

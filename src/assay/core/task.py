@@ -4,7 +4,7 @@ A `Task` is data: its digest covers everything that decides the result, so a ver
 `Submission` is a document in the store that names the files a worker left and the run that produced them.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -47,6 +47,64 @@ class Task(_Document):
         return f"{self.arena}/{self.name}"
 
 
+class Used(Protocol):
+    """What a model's provider says that one call used."""
+
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    input_tokens_cache_write: int | None
+    input_tokens_cache_read: int | None
+    reasoning_tokens: int | None
+
+
+class Usage(BaseModel):
+    """What all calls to a model used. `total_tokens` is as the provider counts: it includes what came from a cache."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    calls: int = 0
+    estimated_calls: int = Field(default=0, description="calls of which the provider did not say what they used")
+    input_tokens: int = 0
+    output_tokens: int = 0
+    input_tokens_cache_write: int = 0
+    input_tokens_cache_read: int = 0
+    reasoning_tokens: int = 0
+    total_tokens: int = 0
+
+    def plus(self, used: Used, *, estimated: bool) -> Self:
+        """With one more call."""
+        return self.model_copy(
+            update={
+                "calls": self.calls + 1,
+                "estimated_calls": self.estimated_calls + estimated,
+                "input_tokens": self.input_tokens + used.input_tokens,
+                "output_tokens": self.output_tokens + used.output_tokens,
+                "input_tokens_cache_write": self.input_tokens_cache_write + (used.input_tokens_cache_write or 0),
+                "input_tokens_cache_read": self.input_tokens_cache_read + (used.input_tokens_cache_read or 0),
+                "reasoning_tokens": self.reasoning_tokens + (used.reasoning_tokens or 0),
+                "total_tokens": self.total_tokens + used.total_tokens,
+            }
+        )
+
+
+class AgentRecord(BaseModel):
+    """Which agent did the work, pinned, and what it asked of which model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    agent: str = Field(description="claude-code, codex, gemini, opencode, or inspect:NAME")
+    version: str = Field(description="of the agent's own program or package")
+    digest: Digest | None = Field(default=None, description="of the program, or of the file that defines the agent")
+    model: str
+    usage: dict[str, Usage] = Field(default_factory=dict, description="by model: never another than `model`")
+    prompts: int = Field(default=1, description="how often it was told to work: 1, and one for each reprompt")
+    prices: dict[str, float] | None = Field(
+        default=None, description="dollars per million tokens, as the user gave them"
+    )
+    versions: dict[str, str] = Field(default_factory=dict, description="of the packages that ran it")
+
+
 class Run(_Document):
     """How a submission came to be."""
 
@@ -60,6 +118,8 @@ class Run(_Document):
     transcript: Digest | None = Field(default=None, description="captured stdout and stderr")
     changed_inputs: tuple[str, ...] = Field(default=(), description="given files that were not as laid out afterwards")
     meters: Digest | None = Field(default=None, description="samples of memory, disk and CPU time over the run")
+    agent: AgentRecord | None = Field(default=None, description="for workers that are agents")
+    agent_log: Digest | None = Field(default=None, description="an agent's Inspect log: `inspect view` opens it")
 
 
 class Submission(_Document):

@@ -15,6 +15,7 @@ from assay.core.sandbox.capture import Capture
 from assay.core.sandbox.confine import Confined, confine
 from assay.core.sandbox.layout import default_environment
 from assay.core.sandbox.proxy import Proxy
+from assay.core.sandbox.session import Session
 from assay.core.sandbox.spec import Finished, Sample, Spec
 from assay.core.sandbox.watch import GLANCE_SECONDS, Disk, Meters
 
@@ -36,6 +37,10 @@ class Bubblewrap:
 
     def __init__(self, *, cgroup: bool = True) -> None:
         self._cgroup = cgroup
+
+    def session(self, spec: Spec, *, on_sample: Callable[[Sample], None] | None = None) -> Session:
+        """The same sandbox for many commands, not yet open."""
+        return Session(spec, cgroup=self._cgroup, on_sample=on_sample)
 
     def run(
         self,

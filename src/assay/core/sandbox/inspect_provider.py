@@ -7,9 +7,12 @@ what they leave in the background stays. Limits and network are set with `Bubble
 import contextlib
 import json
 import os
+import secrets
 import shlex
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -22,6 +25,7 @@ from inspect_ai.util import (
     SandboxEnvironment,
     SandboxEnvironmentConfigType,
     SandboxEnvironmentLimits,
+    SandboxEnvironmentSpec,
     SandboxUserUnsupportedError,
     sandboxenv,
 )
@@ -327,3 +331,61 @@ class BubblewrapSandboxEnvironment(SandboxEnvironment):
         return SandboxConnection(
             type="bubblewrap", command=f"{enter} /bin/sh -c 'cd {WORKSPACE} && exec /bin/sh -i'", container=str(number)
         )
+
+
+class SessionConfig(BaseModel):
+    """Names a sandbox that is open already, in this process."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    session: str
+
+
+_lent: dict[str, Session] = {}
+
+
+@contextmanager
+def lend(session: Session) -> Iterator[SandboxEnvironmentSpec]:
+    """Let a sample of an evaluation in this process work in an open sandbox, which stays open when the sample ends."""
+    name = secrets.token_hex(8)
+    _lent[name] = session
+    try:
+        yield SandboxEnvironmentSpec("assay-session", SessionConfig(session=name))
+    finally:
+        del _lent[name]
+
+
+@sandboxenv(name="assay-session")
+class SessionSandboxEnvironment(BubblewrapSandboxEnvironment):
+    """A sandbox that somebody else opened, watches and closes; see `lend`."""
+
+    @override
+    @classmethod
+    def config_deserialize(cls, config: dict[str, Any]) -> BaseModel:
+        return SessionConfig.model_validate(config)
+
+    @override
+    @classmethod
+    async def sample_init(
+        cls, task_name: str, config: SandboxEnvironmentConfigType | None, metadata: dict[str, str]
+    ) -> dict[str, SandboxEnvironment]:
+        session = _lent.get(config.session) if isinstance(config, SessionConfig) else None
+        if session is None:
+            raise BadInput("The sandbox `assay-session` is Assay's own: use `bubblewrap` in a task.")
+        return {"default": cls(session, session.spec.workspace)}
+
+    @override
+    @classmethod
+    async def sample_cleanup(
+        cls,
+        task_name: str,
+        config: SandboxEnvironmentConfigType | None,
+        environments: dict[str, SandboxEnvironment],
+        interrupted: bool,
+    ) -> None:
+        return None
+
+    @override
+    @classmethod
+    async def cli_cleanup(cls, id: str | None) -> None:
+        return None

@@ -15,12 +15,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from assay.core.budget import Spent
 from assay.core.errors import Unavailable
 from assay.core.sandbox.confine import Confined, confine
 from assay.core.sandbox.layout import default_environment
 from assay.core.sandbox.proxy import Proxy
-from assay.core.sandbox.spec import WORKSPACE, NetworkRequest, Spec
-from assay.core.sandbox.watch import GLANCE_SECONDS, Disk
+from assay.core.sandbox.spec import WORKSPACE, NetworkRequest, Sample, Spec
+from assay.core.sandbox.watch import GLANCE_SECONDS, Disk, Meters
 
 _PIECE = 1 << 18
 _LOOK_SECONDS = 0.1  # how soon a waiting command notices that it is to stop
@@ -71,11 +72,19 @@ class _Pending:
 
 
 class Session:
-    """Use `open`, `execute` and `close`; all three may be called from any thread."""
+    """Use `open`, `execute` and `close`; all three may be called from any thread.
 
-    def __init__(self, spec: Spec, *, cgroup: bool = True) -> None:
+    With `on_sample`, what it uses is measured about every half second, and `spent` says how much it was.
+    """
+
+    def __init__(self, spec: Spec, *, cgroup: bool = True, on_sample: Callable[[Sample], None] | None = None) -> None:
         self.spec = spec
         self.exceeded: str | None = None
+        self.enforcement = ""  # what holds the limits, once it is open
+        self._on_sample = on_sample
+        self._meters: Meters | None = None
+        self._disk_bytes = 0
+        self._wall_seconds = 0.0
         self._cgroup = cgroup
         self._confined: Confined | None = None
         self._proxy: Proxy | None = None
@@ -115,6 +124,21 @@ class Session:
     def network_log(self) -> tuple[NetworkRequest, ...]:
         return self._proxy.log() if self._proxy is not None else ()
 
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        return tuple(self._meters.samples) if self._meters is not None else ()
+
+    def spent(self) -> Spent:
+        """What was used, after `close`."""
+        meters = self._meters
+        return Spent(
+            wall_seconds=round(self._wall_seconds, 3),
+            cpu_seconds=meters.cpu_seconds if meters else None,
+            peak_memory_bytes=meters.peak_memory_bytes if meters else None,
+            disk_bytes=self._disk_bytes,
+            exceeded=self.exceeded,
+        )
+
     def _live(self) -> None:
         # This thread, and no other, starts bwrap: the kernel ends bwrap with the thread that started it.
         try:
@@ -125,8 +149,26 @@ class Session:
                 if confined.listener is not None:
                     self._proxy = stack.enter_context(Proxy(confined.listener, self.spec.network))
                 self._confined = confined
+                self.enforcement = confined.group.version
+                started = time.monotonic()
+                if self._on_sample is not None:
+                    self._meters = Meters(confined, disk, started)
+                # A thread of its own, since a look at a large crowd that takes all processors can take seconds.
+                clock = threading.Timer(self.spec.budget.wall_seconds, confined.condemn)
+                clock.daemon = True
+                clock.start()
                 self._ready.set()
-                self._watch(confined, disk)
+                try:
+                    self._watch(confined, disk, started + self.spec.budget.wall_seconds)
+                finally:
+                    clock.cancel()
+                    clock.join()  # afterwards the process descriptor may be closed
+                if self._meters is not None:
+                    self._measure(self._meters)
+                    self.exceeded = self.exceeded or confined.group.breach() or disk.measure()
+                self._disk_bytes = disk.disk_bytes
+                confined.kill()
+                self._wall_seconds = time.monotonic() - started
         except BaseException as error:
             self._failure = error
         finally:
@@ -139,23 +181,30 @@ class Session:
                 self._left_pipes.clear()
             self._ready.set()
 
-    def _watch(self, confined: Confined, disk: Disk) -> None:
-        deadline = time.monotonic() + self.spec.budget.wall_seconds
+    def _watch(self, confined: Confined, disk: Disk, deadline: float) -> None:
         poll = select.poll()
         poll.register(confined.control, select.POLLIN)
         nowhere = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         try:
             while not self._closing.is_set():
                 if poll.poll(GLANCE_SECONDS * 1000) and not self._hear(confined):
-                    self.exceeded = confined.group.breach()
+                    over = "wall clock" if time.monotonic() >= deadline else None
+                    self.exceeded = over or confined.group.breach()
                     return
                 self._drain(nowhere)
                 over = "wall clock" if time.monotonic() >= deadline else None
                 self.exceeded = over or confined.group.breach() or disk.glance()
                 if self.exceeded:
                     return
+                if self._meters is not None and self._meters.due():
+                    self._measure(self._meters)
         finally:
             os.close(nowhere)
+
+    def _measure(self, meters: Meters) -> None:
+        sample = meters.sample()
+        if self._on_sample is not None:
+            self._on_sample(sample)
 
     def _hear(self, confined: Confined) -> bool:
         """Take one report. Whether the first process is still there."""

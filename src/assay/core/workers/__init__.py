@@ -1,6 +1,6 @@
 """Who does the work. A worker is anything that can be started in a workspace and leaves files there.
 
-Here: script workers, any command. Agents implement the same protocol and come with the arenas that use them.
+Script workers are any command; agents call a model, and come with `choose`, which knows what `--worker` means.
 """
 
 from collections.abc import Mapping

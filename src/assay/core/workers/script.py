@@ -14,6 +14,7 @@ from typing import Self
 
 from assay.core.errors import BadInput
 from assay.core.sandbox import Finished, Sample, Sandbox, Spec
+from assay.core.workers.metering import Spending
 
 # Seen inside a sandbox anyway, at the same path: no need to copy.
 _SHARED = ("/usr", "/bin", "/lib", "/lib64", "/etc", "/opt", "/dev", sys.prefix, sys.base_prefix)
@@ -21,10 +22,11 @@ _SHARED = ("/usr", "/bin", "/lib", "/lib64", "/etc", "/opt", "/dev", sys.prefix,
 
 @dataclass(frozen=True)
 class Watch:
-    """Who wants to see a worker at work: both are called often and must return quickly."""
+    """Who wants to see a worker at work: all are called often and must return quickly."""
 
     on_sample: Callable[[Sample], None] | None = None
     on_output: Callable[[bytes], None] | None = None
+    on_spending: Callable[[Spending], None] | None = None  # agents only, after every call to the model
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,7 @@ class ScriptWorker:
             raise BadInput(f"The worker {text[:80]!r} cannot be split into words: {error}.") from None
         if not words:
             raise BadInput("The worker is empty: give a command, for example --worker 'python train.py'.")
-        files: dict[str, Path] = {}
-        for path in extra:
-            if not path.exists():
-                raise BadInput(f"{path} does not exist: it cannot be given to the worker.")
-            _add(files, path)
+        files = files_for_workspace(extra)
         command = [_inside(word, files) for word in words]
         return cls(text, tuple(command), files)
 
@@ -56,6 +54,16 @@ class ScriptWorker:
         return sandbox.run(
             self.command, spec, transcript=transcript, on_sample=watch.on_sample, on_output=watch.on_output
         )
+
+
+def files_for_workspace(paths: Iterable[Path]) -> dict[str, Path]:
+    """Files and folders by their names in the workspace."""
+    files: dict[str, Path] = {}
+    for path in paths:
+        if not path.exists():
+            raise BadInput(f"{path} does not exist: it cannot be given to the worker.")
+        _add(files, path)
+    return files
 
 
 def _inside(word: str, files: dict[str, Path]) -> str:
