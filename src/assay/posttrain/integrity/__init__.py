@@ -7,19 +7,34 @@ silence always means that it looked. `audit` runs them all.
 from collections.abc import Callable, Iterator
 
 from assay.core.verdict import Finding, Severity
-from assay.posttrain.integrity.case import Case
+from assay.posttrain.integrity.case import Case, HiddenItem
 from assay.posttrain.integrity.confinement import confinement
 from assay.posttrain.integrity.contamination import contamination
+from assay.posttrain.integrity.derived import test_derived
+from assay.posttrain.integrity.evaluator import evaluator_changed
 from assay.posttrain.integrity.harness import harness, template
+from assay.posttrain.integrity.hosted import hosted_models
+from assay.posttrain.integrity.indirect import forbidden_model, indirect, lookup
+from assay.posttrain.integrity.judging import injection, planted_verdict
+from assay.posttrain.integrity.keys import keys
 from assay.posttrain.integrity.weights import weights
 
 Rule = Callable[[Case], list[Finding]]
 
 RULES: dict[str, Rule] = {
     "contamination": contamination,
+    "test-derived": test_derived,
+    "indirect": indirect,
+    "lookup": lookup,
     "weights": weights,
+    "forbidden-model": forbidden_model,
     "template": template,
     "harness": harness,
+    "evaluator-changed": evaluator_changed,
+    "hosted-models": hosted_models,
+    "keys": keys,
+    "planted-verdict": planted_verdict,
+    "injection": injection,
     "confinement": confinement,
 }
 
@@ -37,4 +52,4 @@ def audit(case: Case) -> Iterator[Finding]:
             )
 
 
-__all__ = ["RULES", "Case", "audit"]
+__all__ = ["RULES", "Case", "HiddenItem", "audit"]
