@@ -2,4 +2,14 @@
 
 import typer
 
+from assay.posttrain.commands import contamination
+
 app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _arena() -> None:
+    """What the arena of post-training has beyond the common verbs."""
+
+
+app.command()(contamination.contamination)

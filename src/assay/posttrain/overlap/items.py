@@ -1,4 +1,4 @@
-"""Hidden items from a file, as benchmarks publish them: JSON Lines or a JSON list, compressed or not.
+"""Hidden items from a file, as benchmarks publish them: JSON Lines, a JSON list or Parquet, compressed or not.
 
 Fields are known by their usual names: GSM8K (`question`, `answer`), HumanEval (`task_id`, `prompt`,
 `canonical_solution`), the Berkeley data (`id`, `question` as messages) and files of the same shape.
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from assay.core.errors import BadInput, LimitExceeded
+from assay.core.errors import BadInput, LimitExceeded, Unavailable
 from assay.posttrain.overlap.readers import decompressed
 from assay.posttrain.overlap.reference import ReferenceItem
 
@@ -37,6 +37,9 @@ def read_items(path: Path) -> list[ReferenceItem]:
 
 
 def _records(path: Path, content: bytes) -> Iterator[Any]:
+    if content.startswith(b"PAR1"):
+        yield from _rows(path, content)
+        return
     try:
         text = content.decode("utf-8-sig")
         if text.lstrip().startswith("["):
@@ -45,6 +48,18 @@ def _records(path: Path, content: bytes) -> Iterator[Any]:
             yield from (json.loads(line) for line in io.StringIO(text) if not line.isspace())
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not JSON Lines or a JSON list ({error}): convert it.") from error
+
+
+def _rows(path: Path, content: bytes) -> list[Any]:
+    """The rows of a Parquet file."""
+    try:
+        import pyarrow.parquet
+
+        return list(pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist())
+    except ModuleNotFoundError:
+        raise Unavailable("Parquet needs pyarrow: install it with `pip install 'assay[posttrain]'`.") from None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} is not a proper Parquet file ({error}): give JSON Lines instead.") from error
 
 
 def _item(path: Path, place: int, record: Any) -> ReferenceItem:
