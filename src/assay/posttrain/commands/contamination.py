@@ -112,7 +112,14 @@ def _bfcl(data: Path | None) -> Path:
     from assay.posttrain.sources import PackageFile, locate
 
     found = _below(data, ("BFCL_v4_exec_simple.json", _BFCL))
-    return found or locate(PackageFile("bfcl_eval", "bfcl-eval==2026.3.23", _BFCL, _BFCL_DIGEST, "Apache-2.0"))
+    packaged = PackageFile(
+        package="bfcl_eval",
+        distribution="bfcl-eval==2026.3.23",
+        path=_BFCL,
+        digest=_BFCL_DIGEST,
+        licence="Apache-2.0",
+    )
+    return found or locate(packaged)
 
 
 _KNOWN = {"gsm8k": _gsm8k, "humaneval": _humaneval, "bfcl": _bfcl}
