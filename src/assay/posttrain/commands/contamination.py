@@ -24,7 +24,6 @@ _SHOWN = 60  # characters of an excerpt on a terminal
 # The revision of the data set that Inspect's GSM8K task reads.
 _GSM8K_REVISION = "cc7b047b6e5bb11b4f1af84efc572db110a51b3c"
 _BFCL = "data/unused_datasets/question/BFCL_v4_exec_simple.json"
-_BFCL_DIGEST = "sha256:32ee3959e8e3f92fac1e90e55bf5fa41c759bfef4e6a2d88421af527a859d0a4"
 
 
 @command
@@ -109,17 +108,16 @@ def _humaneval(data: Path | None) -> Path:
 
 
 def _bfcl(data: Path | None) -> Path:
-    from assay.posttrain.sources import PackageFile, locate
+    from assay.posttrain.sources import package_folder
 
-    found = _below(data, ("BFCL_v4_exec_simple.json", _BFCL))
-    packaged = PackageFile(
-        package="bfcl_eval",
-        distribution="bfcl-eval==2026.3.23",
-        path=_BFCL,
-        digest=_BFCL_DIGEST,
-        licence="Apache-2.0",
-    )
-    return found or locate(packaged)
+    folder = package_folder("bfcl_eval")
+    found = _below(data, ("BFCL_v4_exec_simple.json", _BFCL)) or _below(folder, (_BFCL,))
+    if found is None:
+        raise BadInput(
+            "The Berkeley items are not here: run `pip install --no-deps bfcl-eval==2026.3.23`, or give --data DIR with "
+            "BFCL_v4_exec_simple.json."
+        )
+    return found
 
 
 _KNOWN = {"gsm8k": _gsm8k, "humaneval": _humaneval, "bfcl": _bfcl}
