@@ -5,35 +5,30 @@ string goes through `plain.visible` and HTML escaping on its way out, whoever wr
 is what counts, and the page says how to check it.
 """
 
-import base64
-import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from assay.core.arena import find_task
 from assay.core.budget import Budget
 from assay.core.digest import Digest
-from assay.core.errors import AssayError, Unavailable
+from assay.core.errors import AssayError
 from assay.core.ledger import Entry
 from assay.core.store import Store
 from assay.core.task import Task
 from assay.core.verdict import Finding, Measure, Outcome
-from assay.web import figures, plots
+from assay.web import figures, page, plots
 from assay.web.decision import SYMBOLS, Decision, Skipped, read_all
 from assay.web.meters import Meters, read_ending, read_meters
-from assay.web.plain import one_line, visible
+from assay.web.page import write_page
+from assay.web.plain import one_line
 
 _LAST_LINES = 40  # of a transcript
 _EVIDENCE_OPEN, _EVIDENCE_MOST = 5, 500  # shown at once, and at all: the ledger has the rest
-_TEXT = 2000  # characters of one string that are shown
 _METHOD_DEPTH = 4
 
 
@@ -60,41 +55,30 @@ class Details:
 
 def write(entries: Iterable[Entry], store: Store, dest: Path, *, title: str) -> None:
     """Write the report of `entries` to the file `dest`, which appears (or is replaced) only when it is whole."""
-    page = render(entries, store, title=title).encode()
-    place = dest.with_name(f".{dest.name[:200]}.{token_hex(4)}")
-    try:
-        try:
-            with place.open("xb") as file:
-                file.write(page)
-                file.flush()
-                os.fsync(file.fileno())
-            place.replace(dest)
-        finally:
-            place.unlink(missing_ok=True)
-    except OSError as error:
-        raise Unavailable(f"{one_line(str(dest), 200)} cannot be written: {error.strerror}.") from None
+    write_page(dest, render(entries, store, title=title))
 
 
 def render(entries: Iterable[Entry], store: Store, *, title: str) -> str:
     """The page. Equal entries and stores give equal pages: there is no clock in it."""
     decisions, skipped = read_all(entries)
-    style = _environment.get_template("report.css").render()
-    return _environment.get_template("report.html").render(
+    return page.render(
+        "report.html",
+        ("report.css",),
         title=title,
-        style=Markup(style),  # noqa: S704 - our own file
-        policy=_policy(style),
         decisions=decisions,
         skipped=skipped,
         summary=_summary(decisions, skipped),
         asked=_by_task(decisions),
         details={decision.index: _details(decision, store) for decision in decisions},
+        figures=figures,
+        symbols=SYMBOLS,
+        has_matches=has_matches,
+        has_scores=has_scores,
+        method_rows=method_rows,
+        rules_checked=rules_checked,
+        evidence_open=_EVIDENCE_OPEN,
+        evidence_most=_EVIDENCE_MOST,
     )
-
-
-def _policy(style: str) -> str:
-    """Nothing may be loaded, run or sent; the one style sheet is named by its hash."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
 def _summary(decisions: list[Decision], skipped: list[Skipped]) -> str:
@@ -238,30 +222,3 @@ def has_matches(finding: Finding) -> bool:
 
 def has_scores(finding: Finding) -> bool:
     return any(evidence.score is not None for evidence in finding.evidence)
-
-
-def _safe(value: Any) -> Any:
-    """What every value in the template goes through before it is escaped."""
-    if isinstance(value, Markup):
-        return value
-    return visible(value if len(value) <= _TEXT else value[:_TEXT] + "…") if isinstance(value, str) else value
-
-
-_environment = Environment(
-    loader=PackageLoader("assay.web"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    finalize=_safe,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_environment.globals.update(
-    figures=figures,
-    symbols=SYMBOLS,
-    has_matches=has_matches,
-    has_scores=has_scores,
-    method_rows=method_rows,
-    rules_checked=rules_checked,
-    evidence_open=_EVIDENCE_OPEN,
-    evidence_most=_EVIDENCE_MOST,
-)
