@@ -2,7 +2,7 @@
 
 import typer
 
-from assay.posttrain.commands import contamination
+from assay.posttrain.commands import contamination, leaderboard
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -13,3 +13,4 @@ def _arena() -> None:
 
 
 app.command()(contamination.contamination)
+app.command()(leaderboard.leaderboard)
