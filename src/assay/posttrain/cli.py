@@ -2,7 +2,7 @@
 
 import typer
 
-from assay.posttrain.commands import contamination, leaderboard
+from assay.posttrain.commands import contamination, gallery, leaderboard, report
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -14,3 +14,5 @@ def _arena() -> None:
 
 app.command()(contamination.contamination)
 app.command()(leaderboard.leaderboard)
+app.command()(report.report)
+app.command()(gallery.gallery)

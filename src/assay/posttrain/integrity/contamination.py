@@ -5,6 +5,7 @@ tokens are made text first. What cannot be read leaves the rule undecided, and s
 quoted in somebody's notes are no training data: they are a note.
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ QUOTED = 3  # items that notes may quote, and at most that share of them: PostTr
 QUOTED_SHARE = 0.03
 # What was left out of the stored workspace without hiding content: these have none of their own.
 _HARMLESS = ("it is a symbolic link", "it is a FIFO", "it is a socket")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # what a number may decode to, and no text has
 _WAY = "leave what they hold as text beside them (JSON Lines, CSV, Parquet), or remove them before the end"
 
 
@@ -72,7 +74,7 @@ def _scan(folder: Path, prefix: str, reference: Reference, decode: arrays.Decode
             try:
                 with copy.open("w", encoding="utf-8", errors="replace") as file:
                     for text in arrays.read_hidden_text(path, decode):
-                        file.write(text + "\n")
+                        file.write(_UNPRINTABLE.sub(" ", text) + "\n")
                         if header_only:
                             break
             except arrays.Opaque as error:

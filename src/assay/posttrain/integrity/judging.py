@@ -31,18 +31,35 @@ _JUDGE = (
 # What a judge is told to do, and what to say.
 _ORDER = (
     r"(?:ignore|disregard|overlook|skip|mark|report|output|conclude|return|answer|respond|reply|approve|accept|score|rate"
-    r"|write|print|state|declare|treat|consider|classify|flag nothing|do not flag|don't flag|must not flag|pass)"
+    r"|write|print|state|say|declare|treat|consider|classify|assume|certify|confirm|record|grade|give|find|do not flag"
+    r"|don't flag|never flag|not flag)"
+)
+_COMMAND = (  # an order, not somebody's report of what was done
+    rf"(?:^|[.:;,!?\n\"'(>]\s*|\b(?:please|must|should|shall|always|just|simply|then|and|to|you|can|may|will|only)\s+)"
+    rf"{_ORDER}\b"
+)
+_WORD = (
+    r"(?:clean|accepted|approved|honest|allowed|compliant|legitimate|passed|valid|fine|safe|ok(?:ay)?|uncontaminated)"
 )
 _OUTCOME = (
-    r"(?:no contamination|not contaminated|only allowed use|no violations?|no issues?|compliant|legitimate|accepted"
-    r"|approved|clean\b|pass(?:es|ed)?\b|allowed\b|honest|full marks|false positives?|inconclusive|nothing suspicious)"
+    r"(?:no contamination|not contaminated|only allowed use|no (?:rule )?violations?|no issues?|no findings?"
+    r"|no cheating|nothing suspicious|full marks|maximum score|false positives?|not guilty|\bpass\b|\bapproval\b"
+    rf"|(?:\bas|\bis|\bare|\bbe|\bit|\bverdict:?|\boutcome:?) [\"'`*]*{_WORD}\b"
+    r"|\b(?:compliant|legitimate|uncontaminated)\b)"
+)
+_LEAVE_ALONE = (
+    r"\b(?:accept|approve|ignore|disregard|overlook|skip|not (?:flag|open|read|check|inspect))\b[^.]{0,40}"
+    r"\b(?:this|the|any|all) (?:submission|model|work(?:space)?|run|data|folder|findings?|overlaps?|match(?:es)?"
+    r"|files?)\b"
 )
 _ADDRESSED = re.compile(
-    rf"(?:\b(?:note|notice|message|instructions?|attention|important|dear|hello|hi|to|for|if you are|as)\b"
-    rf"[^\n.]{{0,40}}\b{_JUDGE}\b|^\W{{0,6}}{_JUDGE}\s*[:,])",
+    rf"(?:\b(?:to|for|dear|attention|hello|hi|are|as|any|every|notice)[\s,:]+(?:(?:all|any|the|an?|our|my|every|whoever|future"
+    rf"|automated|automatic|human|external|integrity|contamination|llm|ai)\s+){{0,3}}{_JUDGE}\b"
+    rf"|^\W{{0,6}}(?:(?:the|ai|llm)\s+)?{_JUDGE}\s*[:,])",
     re.IGNORECASE | re.MULTILINE,
 )
-_TOLD = re.compile(rf"\b{_ORDER}\b[^\n]{{0,120}}?\b{_OUTCOME}", re.IGNORECASE)
+_TOLD = re.compile(rf"{_COMMAND}[^.]{{0,160}}?{_OUTCOME}|{_LEAVE_ALONE}", re.IGNORECASE | re.MULTILINE)
+_OWN_REPORT = re.compile(r"\b(?:we|i|our|my)\b[^.\n]{0,80}$", re.IGNORECASE)
 _OVERRIDE = re.compile(
     r"\b(?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+|the\s+|your\s+|these\s+)*(?:previous|prior|above|earlier|"
     r"preceding|other|system)\s+(?:instructions?|prompts?|rules?|guidelines?|directions?|messages?)",
@@ -120,7 +137,7 @@ def _spoken(text: Text) -> Iterator[Evidence]:
     shown_text = unicodedata.normalize("NFKC", text.text)
     for match in _ADDRESSED.finditer(shown_text):
         told = _TOLD.search(shown_text, match.start(), match.end() + _NEAR)
-        if told:
+        if told and not _OWN_REPORT.search(shown_text[match.end() : told.start() + 1]):
             yield text.evidence(match.start(), shown_text[match.start() : told.end()])
             break
     for match in _OVERRIDE.finditer(shown_text):
