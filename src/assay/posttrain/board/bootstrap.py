@@ -87,8 +87,11 @@ class Resampler:
         m = len(self._models)
         self._drawn_models = self._chance("models").integers(m, size=(resamples, max(1, m - 1)))  # (S, M - 1)
 
-    def contender(self, scored: Scored, base: Scored | None = None) -> Contender:
-        """`base` is what stands in for missing scores: its noise is then shared by all that it stands in for."""
+    def contender(self, scored: Scored, base: Scored | None = None, *, fixed: bool = False) -> Contender:
+        """`base` is what stands in for missing scores: its noise is then shared by all that it stands in for.
+
+        `fixed` says that `scored` is one given model, as a baseline is: run again, it would be the same.
+        """
         part = self._parts(scored)
         items = np.zeros((self._resamples, len(self._models)))
         runs = np.zeros_like(items)
@@ -102,7 +105,9 @@ class Resampler:
             if noise is not None:
                 runs[:, column] += weight * noise
                 run_parts.append((weight**2 * variance, seen.runs - 1))
-        return Contender(scored, items, runs if repeated else None, self._deviations(scored, part), tuple(run_parts))
+        return Contender(
+            scored, items, runs if repeated or fixed else None, self._deviations(scored, part), tuple(run_parts)
+        )
 
     def spread(self, one: Contender, other: Contender | None = None) -> Spread:
         """Of one contender's average, or of the difference between two, paired by item and model."""
@@ -111,6 +116,7 @@ class Resampler:
         if other is not None:
             items, deviations, parts = items - other.items, deviations - other.deviations, parts + other.run_parts
             runs = runs - other.runs if runs is not None and other.runs is not None else None
+        parts = parts if runs is not None else ()  # what is not drawn must not count as drawn from few runs
         half: dict[Scope, float | None] = dict.fromkeys(Scope)
         half[Scope.ITEMS] = student(math.inf) * float(items.sum(axis=1).std())
         total = items if runs is None else items + runs  # (S, M)

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from assay.core.digest import digest_bytes
 from assay.core.verdict import Interval
+from assay.web.plain import one_line
 
 BASE, FEW_SHOT, INSTRUCT = "base", "few-shot", "instruct"
 BASELINE_TITLES = {BASE: "base model, zero-shot", FEW_SHOT: "base model, few-shot", INSTRUCT: "official instruct"}
@@ -35,6 +37,18 @@ MEANINGS = {
     Status.UNDECIDED: "evaluated, but evidence is missing, so it is not known whether a rule was broken",
     Status.UNSTATED: "a published figure: the source does not say whether it is a score or the base's in its place",
 }
+
+
+_LONGEST = 80  # characters of an agent's name: a worker may be a long command
+
+
+def agent_name(text: str) -> str:
+    """A worker's or method's name as the board has it: on one line, never cut to another's, never a baseline's."""
+    name = one_line(text, _LONGEST)
+    if name != text:
+        mark = digest_bytes(text.encode("utf-8", "replace")).removeprefix("sha256:")[:7]
+        name = f"{one_line(text, _LONGEST - 8)} {mark}"
+    return f"agent {name}" if name in BASELINE_TITLES else name
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from assay.core.errors import AssayError, BadInput
 from assay.core.ledger import Entry
 from assay.core.store import Store
 from assay.core.verdict import Measure, Severity, Verdict
-from assay.posttrain.board.cells import BASE, Baseline, Benchmark, Board, Cell, Items, Point, Status
+from assay.posttrain.board.cells import BASE, Baseline, Benchmark, Board, Cell, Items, Point, Status, agent_name
 from assay.posttrain.board.published import Published, published
 from assay.posttrain.board.scoring import equal_weights
 from assay.posttrain.board.tables import weights_of
@@ -27,7 +27,7 @@ ACCURACY, BASE_ACCURACY = "accuracy", "base accuracy"  # the measures of this ar
 ITEMS = "items"  # the record with a line per test item
 MAX_ITEMS = 16 << 20  # bytes: 100,000 items of 160 bytes
 _MAX_LINES = 200_000
-_NAME = 100  # characters of a worker's name: it may be a long command
+_NAME = 100  # characters of a benchmark's or model's name
 
 
 class _Line(BaseModel):
@@ -49,14 +49,14 @@ class ItemScores:
     submission: Items
 
 
-def of_this_arena(entries: Iterable[Entry], pattern: str | None = None, agent: str | None = None) -> list[Decision]:
-    """The verdicts that count: of this arena, the latest on each run, in order; chosen by task and worker."""
+def of_this_arena(entries: Iterable[Entry], pattern: str | None = None) -> list[Decision]:
+    """The verdicts that count: of this arena and of tasks like `pattern`, the latest on each run, in order."""
     latest: dict[str, Decision] = {}
     for decision in read_all(entries)[0]:
         name = decision.verdict.task.removeprefix(ARENA)
         if not decision.verdict.task.startswith(ARENA) or ":" not in name:
             continue
-        if (pattern and not fnmatchcase(name, pattern)) or (agent and decision.worker != agent):
+        if pattern is not None and not fnmatchcase(name, pattern):
             continue
         run = f"run {decision.run.id}" if decision.run else decision.verdict.submission
         latest.pop(run, None)
@@ -119,7 +119,7 @@ def ledger_board(decisions: Sequence[Decision], store: Store) -> Board:
     for decision in decisions:
         where = place(decision.verdict)
         scores = _scores(decision, store, notes)
-        agent = one_line(decision.worker, _NAME)
+        agent = agent_name(decision.worker)
         runs[agent, *where] = runs.get((agent, *where), 0) + 1
         cells.append(_cell(decision, agent, where, str(runs[agent, *where]), scores))
         theirs = measure(decision.verdict, BASE_ACCURACY)

@@ -75,6 +75,7 @@ def leaderboard_page(found: Leaderboard) -> str:
         notes=found.notes,
         sources=board.sources[:_SOURCES],
         single=any(line.runs == 1 for line in found.agents),
+        dotted=any(line.runs == 1 for line in found.agents) and len(board.models) == 1,
     )
 
 
@@ -107,7 +108,7 @@ def _findings(found: Leaderboard) -> list[str]:
         sure = sum(1 for line in above if (pair := found.pair(line.name, name)) and pair.told_apart)
         said.append(
             f"{len(above)} of {count(len(ranked), 'agent')} score above {what} ({printed(baseline.average)}); "
-            f"{sure} of them with certainty."
+            f"for {sure} of them the difference is beyond chance."
         )
     missing = sum(cell.status not in COUNTED for line in found.agents for cell in line.cells)
     total = sum(len(line.cells) for line in found.agents)
@@ -121,7 +122,7 @@ def _heat(line: Line, found: Leaderboard) -> HeatRow:
     by_name = {other.name: other.scored.benchmarks for other in found.lines if other.baseline}
     values = []
     for benchmark in board.benchmarks:
-        text = printed_column(line, benchmark.name, board.models).replace(" ", "\u202f")
+        text = printed_column(line, benchmark.name, board.models).replace(" ", "")
         values.append((text, _shade(line.scored.benchmarks.get(benchmark.name), benchmark.name, by_name)))
     ranks = found.ranks(line)
     rank = "" if line.rank is None or ranks is None else f"{line.rank} ({ranks[0]}–{ranks[1]})"

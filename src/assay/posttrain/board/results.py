@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from assay.core.errors import BadInput, LimitExceeded
-from assay.posttrain.board.cells import Cell, Status
+from assay.posttrain.board.cells import Cell, Status, agent_name
 from assay.posttrain.board.published import Published
 from assay.posttrain.board.reading import is_folder, names_in, read_json, read_text, shown
 from assay.posttrain.board.tables import Imported
@@ -51,7 +51,7 @@ def read_results(folder: Path, known: Published, into: Imported) -> None:
             for model in known.bases:
                 found = latest.get((benchmark.name, model))
                 status, score, detail = _read(found) if found else (Status.NOT_SUBMITTED, None, "there was no run")
-                cell = Cell(shown(agent), model, benchmark.name, shown(run), status, score, benchmark.items)
+                cell = Cell(agent_name(agent), model, benchmark.name, shown(run), status, score, benchmark.items)
                 into.cells.append(Cell(**{**vars(cell), "detail": detail}))
 
 

@@ -138,7 +138,8 @@ def compare(board: Board, rule: Missing, *, seed: int = SEED, resamples: int = R
     base = next((scored for scored in baselines if scored.name == BASE), None)
     agents = [score_agent(board, name, rule) for name in board.agents]
     agents.sort(key=lambda s: (s.average is None, -(s.average or 0.0), s.name))
-    made = {id(scored): draw.contender(scored, base) for scored in agents + baselines if scored.average is not None}
+    made = {id(scored): draw.contender(scored, base) for scored in agents if scored.average is not None}
+    made |= {id(scored): draw.contender(scored, fixed=True) for scored in baselines if scored.average is not None}
     ranks = {scored.name: i for i, scored in enumerate((s for s in agents if s.average is not None), start=1)}
     lines = [_line(board, s, rule, draw, made.get(id(s)), rank=ranks.get(s.name)) for s in agents]
     lines += [_line(board, s, rule, draw, made.get(id(s)), baseline=True) for s in baselines]

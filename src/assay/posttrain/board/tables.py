@@ -22,6 +22,7 @@ from assay.posttrain.board.cells import (
     Source,
     Stated,
     Status,
+    agent_name,
 )
 from assay.posttrain.board.published import Published
 from assay.posttrain.board.reading import Table, names_in, read_json, read_table, share, shown
@@ -84,7 +85,7 @@ class _Reader:
         order = list(agents)
         for key in sorted(means | singles, key=lambda k: (order.index(k) if k in order else len(order), k)):
             if not self._repeated(key, means):
-                agent = agents.get(key, key)
+                agent = agents.get(key) or agent_name(key)
                 if key in means:
                     self._mean(key, agent, summary.get(key))
                 else:
