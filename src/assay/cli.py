@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from assay.commands.live import Live
     from assay.core.budget import Budget
     from assay.core.ledger import Entry
+    from assay.core.override import Overriding
     from assay.core.run import Desk
 
 app = typer.Typer(
@@ -155,18 +156,26 @@ def show(
     """Show verdicts: all as a table, one in full, or as an HTML report."""
     from assay.commands.views import verdict_panel, verdict_table
     from assay.core.ledger import VERDICT_PREDICATE, open_ledger
+    from assay.core.override import overrides, read_override
 
     with open_ledger(ledger, create=False) as book:
         entries = _chosen(book, what)
+        about = {subject.digest for entry in entries for subject in entry.statement.subjects}
+        context = (
+            entries if what is None else [entry for digest in sorted(about) for entry in book.find(subject=digest)]
+        )
+    over = overrides(context)
+    verdicts = [entry for entry in entries if entry.statement.predicate_type == VERDICT_PREDICATE]
     if html is not None:
-        _write_report(entries, store, html)
+        _write_report([*entries, *(o.entry for o in over.values() if o.entry not in entries)], store, html)
     if json_:
-        emit([_document(entry) for entry in entries if entry.statement.predicate_type == VERDICT_PREDICATE])
+        emit([{**_document(entry), **_overridden(over.get(entry.index))} for entry in verdicts])
     elif what is None:
         out.print(verdict_table(entries))
     else:
         for entry in entries:
-            out.print(verdict_panel(entry))
+            if read_override(entry) is None or len(entries) == 1:
+                out.print(verdict_panel(entry, context))
 
 
 @app.command()
@@ -246,6 +255,13 @@ def _document(entry: "Entry") -> dict[str, Any]:
     predicate = dict(entry.statement.predicate)
     verdict = dict(predicate["verdict"])
     return {"index": entry.index, **verdict, "run": predicate.get("run")}
+
+
+def _overridden(over: "Overriding | None") -> dict[str, Any]:
+    """What a person decided over a verdict, as a part of its document."""
+    if over is None:
+        return {}
+    return {"override": {"index": over.entry.index, **over.override.model_dump(mode="json", by_alias=True)}}
 
 
 def main() -> None:

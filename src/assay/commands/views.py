@@ -13,6 +13,7 @@ from rich.text import Text
 
 from assay.commands.live import Live
 from assay.core.ledger import Entry
+from assay.core.override import Override, overrides
 from assay.core.verdict import Finding, Measure, Outcome, Severity
 from assay.web import figures
 from assay.web.decision import SYMBOLS, Decision, Skipped, read, read_all
@@ -49,7 +50,7 @@ def _table(task: str, decisions: Iterable[Decision]) -> Table:
         table.add_row(
             str(decision.index),
             Text.assemble(_text(decision.worker, 80), "\n", submission),
-            _outcome(verdict.outcome),
+            _both_outcomes(decision),
             _amount(decision.score),
             _amount(decision.improvement),
             decision.findings_text,
@@ -57,13 +58,18 @@ def _table(task: str, decisions: Iterable[Decision]) -> Table:
     return table
 
 
-def verdict_panel(entry: Entry) -> RenderableType:
-    """One verdict in full: why, what was measured, what was found, what the run used, and the digests."""
+def verdict_panel(entry: Entry, context: Iterable[Entry] = ()) -> RenderableType:
+    """One verdict in full: why, what was measured, what was found, what the run used, and the digests.
+
+    `context` is where overrides of the verdict are looked for: the entries about the same submission.
+    """
     decision = read(entry)
     if isinstance(decision, Skipped):
         return Text(visible(f"Entry {decision.index} is not shown: {decision.reason}."))
     verdict = decision.verdict
-    parts: list[RenderableType] = [_text(verdict.reason, _MESSAGE), Text()]
+    over = overrides([entry, *context]).get(entry.index)
+    parts: list[RenderableType] = [*_overridden(over.override if over else None)]
+    parts += [_text(verdict.reason, _MESSAGE), Text()]
     if verdict.measures:
         parts += [_measures(verdict.measures), Text()]
     if verdict.findings:
@@ -73,6 +79,26 @@ def verdict_panel(entry: Entry) -> RenderableType:
         f"entry {decision.index} ", _outcome(verdict.outcome), " ", (one_line(verdict.task, 80), "bold")
     )
     return Panel(Group(*parts), title=title, title_align="left", border_style=_COLOURS[verdict.outcome], padding=(1, 2))
+
+
+def _both_outcomes(decision: Decision) -> Text:
+    """The verdict's outcome and, below it, the one a person put in its place."""
+    told = _outcome(decision.verdict.outcome)
+    if decision.override:
+        told.append("\noverridden: ", "not bold dim").append_text(_outcome(decision.outcome))
+    return told
+
+
+def _overridden(override: Override | None) -> Iterable[RenderableType]:
+    if override is None:
+        return
+    yield Text.assemble(
+        ("overridden ", "bold"),
+        f"from {override.before} to ",
+        _outcome(override.outcome),
+        f" by {one_line(override.author, 200)}: {one_line(override.reason, _MESSAGE)}",
+    )
+    yield Text()
 
 
 def _text(text: str, most: int, style: str = "") -> Text:

@@ -2,7 +2,7 @@
 
 import typer
 
-from assay.posttrain.commands import contamination, gallery, leaderboard, report
+from assay.posttrain.commands import contamination, gallery, leaderboard, override, report
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -16,3 +16,4 @@ app.command()(contamination.contamination)
 app.command()(leaderboard.leaderboard)
 app.command()(report.report)
 app.command()(gallery.gallery)
+app.command()(override.override)

@@ -6,13 +6,14 @@ about its own subject is `Skipped`, with the reason, and never shown as a verdic
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
 from assay.core.digest import Digest
 from assay.core.ledger import VERDICT_PREDICATE, Entry
+from assay.core.override import Override, overrides
 from assay.core.task import Run
 from assay.core.verdict import Measure, Outcome, Severity, Verdict
 from assay.web.figures import count
@@ -35,6 +36,12 @@ class Decision:
     verdict: Verdict
     run: Run | None
     records: Mapping[str, Digest]
+    override: Override | None = None  # what a person decided instead; the verdict stays what it was
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome that counts: a person's, if one overrode the verdict's."""
+        return self.override.outcome if self.override else self.verdict.outcome
 
     @property
     def worker(self) -> str:
@@ -96,9 +103,17 @@ def read(entry: Entry) -> Decision | Skipped:
 
 
 def read_all(entries: Iterable[Entry]) -> tuple[list[Decision], list[Skipped]]:
-    """Decisions and what was skipped, both in the order of the entries."""
-    found = [read(entry) for entry in entries]
-    return [d for d in found if isinstance(d, Decision)], [s for s in found if isinstance(s, Skipped)]
+    """Decisions and what was skipped, both in the order of the entries.
+
+    An override that counts is no entry of its own here: it is part of the decision that it overrides.
+    """
+    kept = list(entries)
+    over = overrides(kept)
+    counted = {overriding.entry.index for overriding in over.values()}
+    found = [read(entry) for entry in kept if entry.index not in counted]
+    decisions = [d for d in found if isinstance(d, Decision)]
+    made = [replace(d, override=over[d.index].override) if d.index in over else d for d in decisions]
+    return made, [s for s in found if isinstance(s, Skipped)]
 
 
 def _run(document: object) -> tuple[Run | None, dict[str, Digest]]:
