@@ -6,6 +6,7 @@ tokens or money are spent, and what it has made by then counts.
 """
 
 import contextlib
+import importlib
 import json
 import re
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.core.budget import Budget, Spent
-from assay.core.digest import Digest, digest_file
+from assay.core.digest import Digest
 from assay.core.errors import BadInput, Unavailable
 from assay.core.sandbox import Finished, Sandbox, Spec
 from assay.core.sandbox.bubblewrap import Bubblewrap
@@ -41,8 +42,9 @@ _MAX_BRIEF = 1 << 20  # bytes
 _CALLS_AT_ONCE = 4  # each may run over a budget that the others have spent: few
 _ENOUGH = 0.05  # of the budget: when less is left, the agent is not asked again
 _ENOUGH_SECONDS = 20.0
+_SAID = 700  # characters of the beginning and the end of an error
 _IDLE_ROUNDS = 3  # rounds without a tool call, after which the agent is taken to be done
-_LIMITS = {"token": "tokens", "cost": "dollars", "time": "wall clock"}
+_LIMITS = {"token": "tokens", "cost": "dollars", "time": "wall clock", "custom": "size of requests"}
 _MARKUP = re.compile(r"\[/?[a-z ]+\]")  # of rich, in what Inspect says to people
 _PACKAGES = ("inspect_ai", "inspect_swe")
 
@@ -136,6 +138,7 @@ class AgentWorker:
             if isinstance(self.agent, InspectAgent):
                 return self.agent.make(budget.wall_seconds)
             assert self.installed  # noqa: S101 - for the type checker
+            importlib.import_module(self.agent.protocol)
             return self.agent.make(self.installed, environment or {}, budget.wall_seconds)
         except ModuleNotFoundError as error:
             raise _lacking(error) from None
@@ -175,7 +178,7 @@ class AgentWorker:
     def _digest(self) -> Digest | None:
         if isinstance(self.agent, InspectAgent):
             return self.agent.digest
-        return digest_file(self.installed.executable) if self.installed else None
+        return self.installed.digest if self.installed else None
 
 
 # The model ---------------------------------------------------------------------------------------------------------
@@ -207,7 +210,8 @@ def _tell_price(name: str, price: Price) -> None:
 
 
 def _lacking(error: ModuleNotFoundError) -> Unavailable:
-    return Unavailable(f"Agents need {error.name}: install it with `pip install 'assay[agents]'`.")
+    package = (error.name or "a package").partition(".")[0].replace("google", "google-genai")
+    return Unavailable(f"Agents need {package}: install it with `pip install 'assay[agents]'`.")
 
 
 def _version(package: str) -> str | None:
@@ -359,9 +363,13 @@ def _end(sample: "EvalSample | None", session: Session, meter: Meter, log: "Eval
     error = (sample.error.message if sample and sample.error else None) or (log.error.message if log.error else None)
     if error is None and sample is not None:
         return _Ended(0, None, "The agent ended by itself.")
-    said = json.dumps((error or "it did not start")[-1000:], ensure_ascii=False)
+    said = json.dumps(_middle_out(error or "it did not start"), ensure_ascii=False)
     model = f" The model's provider said last: {json.dumps(meter.failure[:500])}" if meter.failure else ""
     return _Ended(1, None, f"The agent failed: {said}.{model}")
+
+
+def _middle_out(text: str) -> str:
+    return text if len(text) <= 2 * _SAID else f"{text[:_SAID]} [...] {text[-_SAID:]}"
 
 
 def _other_models(sample: "EvalSample | None", ours: str) -> dict[str, Usage]:

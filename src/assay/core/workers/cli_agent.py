@@ -28,6 +28,7 @@ class CliAgent:
     """One agent: its program, and how `inspect_swe` is asked for it."""
 
     program: Program
+    protocol: str  # the module that the bridge speaks the agent's protocol with
     make: Callable[[Installed, Mapping[str, str], float], "Agent"]
     place: str = PLACE
     needs_node: bool = False
@@ -75,6 +76,7 @@ CLI_AGENTS: dict[str, CliAgent] = {
                 "2.1.330",
                 (("claude", "node_modules/@anthropic-ai/claude-code-linux-{machine}*/claude"),),
             ),
+            "anthropic",
             _claude_code,
         ),
         CliAgent(
@@ -87,6 +89,7 @@ CLI_AGENTS: dict[str, CliAgent] = {
                     ("rg", "node_modules/@openai/codex-linux-{machine}/vendor/*/codex-path/rg"),
                 ),
             ),
+            "openai",
             _codex,
         ),
         CliAgent(
@@ -96,6 +99,7 @@ CLI_AGENTS: dict[str, CliAgent] = {
                 "0.61.0",
                 (("gemini", "node_modules/@google/gemini-cli/bundle/gemini.js"),),
             ),
+            "google.genai",
             _gemini,
             # inspect_swe looks for it nowhere else, and would else install it from the network.
             place="/tmp/.5c95f967ca830048/gemini-cli",  # noqa: S108
@@ -117,6 +121,7 @@ CLI_AGENTS: dict[str, CliAgent] = {
                 ),
                 companions=(_RIPGREP,),
             ),
+            "anthropic",
             _opencode,
             needs_node=True,
         ),

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from assay.core.digest import Digest, canonical_json, digest_bytes, digest_file
 from assay.core.errors import BadInput, Unavailable
 from assay.core.home import home
 
@@ -46,9 +47,14 @@ class Installed:
     folder: Path
 
     @property
-    def executable(self) -> Path:
-        """The agent itself, not the link to it."""
-        return (self.folder / "bin" / self.program.executables[0][0]).resolve()
+    def digest(self) -> Digest:
+        """Of the names and contents of all its files: two runs with equal digests had the same program."""
+        files = {
+            str(path.relative_to(self.folder)): str(path.readlink()) if path.is_symlink() else digest_file(path)
+            for path in self.folder.rglob("*")
+            if path.is_symlink() or path.is_file()
+        }
+        return digest_bytes(canonical_json(files))
 
 
 def install(program: Program, version: str | None = None) -> Installed:

@@ -2,9 +2,11 @@
 
 Every call of a run passes through `Meter.guard`, whoever makes it and whatever it asks for. There tokens and money are
 counted, tools that the provider would run itself (web search: a way around the sandbox) are taken out, answers are cut
-short when the budget is nearly gone, and no secret of the host passes into the sandbox with an error message.
+short when the budget is nearly gone, requests that would fill this machine's memory end the run, and no secret of the
+host passes into the sandbox with an error message.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -24,10 +26,14 @@ if TYPE_CHECKING:
     from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelCall, ModelOutput, ModelUsage
     from inspect_ai.tool import ToolChoice, ToolInfo
 
+_SUBMIT = "submit"  # the call by which an Inspect agent says that it is done: no work
 _MAX_PRICES = 1 << 20  # bytes of a file of prices
 _MILLION = 1_000_000
 _LAST_ANSWER = 8192  # tokens: when less is left of the budget, an answer is cut to what is left
 _CHARACTERS_PER_TOKEN = 3.0  # where a provider does not say what a call used: rather too many tokens than too few
+# Of all different messages of a run: the log keeps each once, and a forged request can be of any size. The longest
+# honest conversations have some ten million characters.
+_MAX_CHARACTERS = 256 << 20
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH", re.IGNORECASE)
 _SHORTEST_SECRET = 8  # characters: shorter ones are flags and numbers
 
@@ -89,6 +95,8 @@ class Meter:
     tool_calls: int = 0
     failure: str | None = None  # what the provider said when a call failed last
     _dollars: float = 0.0
+    _characters: int = 0
+    _heard: set[bytes] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -127,11 +135,12 @@ class Meter:
             tool_choice: "ToolChoice",
             config: "GenerateConfig",
         ) -> "ModelOutput | tuple[ModelOutput | Exception, ModelCall]":
+            asked = self._weigh(input, tools)
             local = [tool for tool in tools if not _run_by_provider(tool)]
             choice = tool_choice if len(local) == len(tools) else "auto"
             try:
                 answer = await provider(
-                    input=input, tools=local, tool_choice=choice, config=self._cut_short(config, len(str(input)))
+                    input=input, tools=local, tool_choice=choice, config=self._cut_short(config, asked)
                 )
             except Exception as error:
                 self.failure = _without(secrets, str(error))
@@ -145,6 +154,23 @@ class Meter:
             return (output, *call) if call else output  # type: ignore[return-value]
 
         model.api.generate = generate  # type: ignore[method-assign]
+
+    def _weigh(self, input: "list[ChatMessage]", tools: "list[ToolInfo]") -> int:
+        """The characters of a request. Ends the run if all requests together have too many that are new."""
+        from inspect_ai.util import LimitExceededError
+
+        total = 0
+        for part in (*input, *tools):
+            text = part.model_dump_json(exclude={"id"})
+            total += len(text)
+            digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            if digest not in self._heard:
+                self._heard.add(digest)
+                self._characters += len(text)
+        if self._characters > _MAX_CHARACTERS:
+            message = f"The requests to the model have more than {_MAX_CHARACTERS:,} characters together."
+            raise LimitExceededError("custom", value=self._characters, limit=_MAX_CHARACTERS, message=message)
+        return total
 
     def _cut_short(self, config: "GenerateConfig", characters: int) -> "GenerateConfig":
         """`config` with an answer no longer than the budget: the last call does not run far over it."""
@@ -171,7 +197,7 @@ class Meter:
             if self.price is not None:
                 self._dollars += self.price.of(used)
             if output.choices:
-                self.tool_calls += len(output.message.tool_calls or ())
+                self.tool_calls += sum(call.function != _SUBMIT for call in output.message.tool_calls or ())
         if self.told is not None:
             self.told(self.spending, input, output)
 

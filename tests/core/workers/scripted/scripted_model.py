@@ -22,6 +22,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolCall, ToolChoice, ToolInfo
 
+DEFAULTS = GenerateConfig()
 SHELLS = ("Bash", "exec_command", "shell_command", "shell", "run_shell_command", "bash")
 
 
@@ -47,7 +48,7 @@ def scripted() -> type[ModelAPI]:
             model_name: str,
             base_url: str | None = None,
             api_key: str | None = None,
-            config: GenerateConfig = GenerateConfig(),
+            config: GenerateConfig = DEFAULTS,
             **model_args: Any,
         ) -> None:
             super().__init__(model_name, base_url, api_key, [], config)
@@ -78,7 +79,9 @@ def scripted() -> type[ModelAPI]:
             output = ModelOutput.from_message(message, stop_reason=stop)
             output.model = self.model_name
             used = json.loads(os.environ.get("SCRIPTED_USAGE", "[1000, 100]"))
-            output.usage = ModelUsage(input_tokens=used[0], output_tokens=used[1], total_tokens=sum(used)) if used else None
+            output.usage = (
+                ModelUsage(input_tokens=used[0], output_tokens=used[1], total_tokens=sum(used)) if used else None
+            )
             if traffic := os.environ.get("SCRIPTED_TRAFFIC"):
                 with open(traffic, "a") as file:
                     row = {
