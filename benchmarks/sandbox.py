@@ -5,8 +5,9 @@
 The loop does a fixed number of optimiser steps of a small network in torch. A process inside and one outside live side
 by side and take turns, block by block in random order, while the other waits; the ratio of two neighbouring blocks
 cancels what the machine does slowly. All of it, with the sandbox's supervisor, is bound to one processor, and the
-network fits into a processor's own cache: otherwise where a process happens to lie in memory decides (+-15 % here
-between two equal processes outside). The interval is a bootstrap of the median ratio, over pairs of processes and then
+network fits into a processor's own cache: with a larger one, where a process happens to lie in memory decides (single
+pairs of processes went from 0.80 to 1.22).
+The interval is a bootstrap of the median ratio, over pairs of processes and then
 over their blocks. On a machine that does other work wall clock says little: the ratio of processor time, and the
 supervisor's own, then say more.
 """

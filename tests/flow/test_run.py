@@ -13,6 +13,8 @@ import pytest
 
 from assay.core.digest import canonical_json
 from assay.core.store import open_store
+from assay.posttrain import tasks
+from assay.posttrain.benchmarks import Item
 from tests.conftest import TASK, WORKERS, Assay, command
 
 NUDGE = f"python {WORKERS / 'nudge.py'}"
@@ -34,6 +36,10 @@ def marked_processes(marker: str) -> list[int]:
             if marker.encode() in line:
                 found.append(int(entry.name))
     return found
+
+
+def hidden_items() -> list[Item]:
+    return tasks.items(tasks.benchmark_of(tasks.find(TASK.partition("/")[2])), "hidden")[2]
 
 
 def test_a_run_is_measured_audited_and_signed_and_can_be_verified_elsewhere(assay: Assay, home: Path) -> None:
@@ -70,10 +76,7 @@ def test_a_submission_that_brings_its_own_test_items_is_not_measured(assay: Assa
 
 
 def test_the_hidden_items_are_nowhere_in_the_workers_sandbox(assay: Assay, tmp_path: Path) -> None:
-    from assay.posttrain import bfcl, tasks
-    from assay.posttrain.sources import locate
-
-    hidden = bfcl.read_exec_simple(locate(tasks.QUESTIONS), locate(tasks.ANSWERS))
+    hidden = hidden_items()
     (tmp_path / "words.txt").write_text("\n".join(item.question[10:60] for item in hidden[:5]))
     spy = tmp_path / "spy.sh"
     spy.write_text(
@@ -95,10 +98,7 @@ def test_the_hidden_items_are_nowhere_in_the_workers_sandbox(assay: Assay, tmp_p
 
 
 def test_training_on_hidden_items_is_rejected_with_the_matching_rows(assay: Assay, tmp_path: Path) -> None:
-    from assay.posttrain import bfcl, tasks
-    from assay.posttrain.sources import locate
-
-    item = bfcl.read_exec_simple(locate(tasks.QUESTIONS), locate(tasks.ANSWERS))[3]
+    item = hidden_items()[3]
     data = tmp_path / "my_data.jsonl"
     data.write_text('{"text": "What is a good name for a cat?"}\n' + json.dumps({"text": item.question.upper()}) + "\n")
     ran = assay("run", TASK, "--worker", NUDGE, "--file", str(data), "--json")

@@ -47,6 +47,7 @@ class Budget(BaseModel):
     processes: int = Field(default=512, gt=0, description="processes and threads")
     open_files: int = Field(default=4096, gt=0, description="open files of each process")
     output_bytes: int = Field(default=16 << 20, gt=0, description="what is kept of stdout and stderr together")
+    gpus: int = Field(default=0, ge=0, description="graphics processors that are seen inside")
     tokens: int | None = Field(default=None, gt=0, description="model tokens, for workers that call models")
     dollars: float | None = Field(default=None, gt=0, description="money, for workers that call models")
 

@@ -18,7 +18,7 @@ class PostTrain:
     name = "posttrain"
 
     def tasks(self) -> list[Task]:
-        return tasks.catalogue()
+        return tasks.all_tasks()
 
     def task(self, name: str) -> Task:
         return tasks.find(name)

@@ -1,11 +1,10 @@
 """Evaluates a stored model on stored items, in a clean sandbox of its own.
 
 Inside there are the weights (read-only), the base's tokenizer, the items and nothing else; no network. What comes out
-is one answer per item, which is scored here, outside. The base model is evaluated once and its answers kept.
+is one answer per item, which is scored here, outside. The base model is evaluated once and what was found is kept.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +16,14 @@ from assay.core.sandbox import Mount, Sandbox, Spec, python_mounts
 from assay.core.scratch import scratch
 from assay.core.store import Store
 from assay.core.task import Task
-from assay.posttrain import bfcl
+from assay.posttrain.benchmarks import Bench, Item, Judge, from_jsonl, score
+from assay.posttrain.catalogue import Decoding, Engine
 from assay.posttrain.evaluator.spec import MAX_ANSWERS, EvaluationSpec, read_answers
-from assay.posttrain.sources import package_folder
-from assay.posttrain.tasks import QUESTIONS, base_model
+from assay.posttrain.tasks import model_of
+from assay.posttrain.workplace import benchmark_packages
 
 BUDGET = Budget(wall_seconds=3600, memory_bytes=16 << 30, disk_bytes=1 << 30, output_bytes=4 << 20)
+GPU_BUDGET = BUDGET.model_copy(update={"wall_seconds": 8 * 3600, "memory_bytes": 128 << 30, "gpus": 1})
 MAX_ITEMS = 256 << 20  # bytes of a file of items
 _INSIDE = "/evaluation"
 
@@ -35,91 +36,103 @@ class EvaluationFailed(AssayError):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Answers by item id; `log` is the Inspect log in the store."""
+    """Answers and scores (1 is right) by item id; `log` is the Inspect log in the store."""
 
     answers: dict[str, str]
+    scores: dict[str, float]
     log: Digest
 
-    def right(self, items: Sequence[bfcl.Item]) -> list[float]:
-        """1.0 or 0.0 per item, in the order of `items`."""
-        return [float(bfcl.is_right(self.answers[item.id], item)) for item in items]
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Measures models for one task: `base` is the tree of the task's base model, `items` what is to be answered."""
+
+    task: Task
+    base: Digest
+    items: Digest
+    store: Store
+    sandbox: Sandbox
+    report: Report
+
+    def read_items(self) -> list[Item]:
+        return from_jsonl(self.store.get_bytes(self.items, MAX_ITEMS))
+
+    def measure_base(self) -> Evaluation:
+        """The base model, measured once per base, items and method, then read from the store."""
+        key = digest_bytes(
+            canonical_json({"base": self.base, "items": self.items, "verification": self.task.verification})
+        )
+        name = f"posttrain/baseline/{key.removeprefix('sha256:')[:32]}"
+        kept = self.store.ref(name)
+        if kept is not None and self.store.has(kept):
+            document = json.loads(self.store.get_bytes(kept, MAX_ANSWERS))
+            return Evaluation(document["answers"], document["scores"], document["log"])
+        self.report("Measuring the base model (once; what is found is kept)")
+        found = self.measure(self.base)
+        document = {"schema": "assay.answers/1", "answers": found.answers, "scores": found.scores, "log": found.log}
+        self.store.set_ref(name, self.store.put_bytes(canonical_json(document)))
+        return found
+
+    def measure(self, model: Digest) -> Evaluation:
+        """Answer every item with `model` and score the answers. `EvaluationFailed` if that does not succeed."""
+        named, items = self.task.verification["judge"], self.read_items()
+        judge = Judge.open(named["model"], named["config"]) if named else None  # before the hours of answering
+        answers, log = self._answer(model, {item.id for item in items})
+        if self.task.verification["scorer"] != "call":
+            self.report("Scoring the answers")
+        scores = score(self.task.verification["scorer"], items, answers, Bench(self.sandbox, judge))
+        return Evaluation(answers, dict(zip((item.id for item in items), scores, strict=True)), log)
+
+    def _answer(self, model: Digest, expected: set[str]) -> tuple[dict[str, str], Digest]:
+        with scratch("evaluation") as place:
+            shelf, out = place / "shelf", place / "out"
+            out.mkdir()
+            shelf.mkdir()
+            self.store.get_tree(model, shelf / "model")
+            self.store.get_tree(self.base, shelf / "base")
+            self.store.get_file(self.items, shelf / "items.jsonl")
+            confined = self.sandbox.name != "none"
+            root = Path(_INSIDE) if confined else shelf
+            spec = self._spec(root, Path("/workspace") if confined else out, len(expected))
+            (shelf / "spec.json").write_text(spec.model_dump_json(by_alias=True))
+            gpu = spec.engine.device != "cpu"
+            _run(self.sandbox, shelf, out, root / "spec.json", place / "transcript", self.report, gpu=gpu)
+            answers = read_answers(out / "answers.jsonl")
+            if answers.keys() != expected:
+                raise EvaluationFailed(f"The evaluation answered {len(answers)} of {len(expected)} items.")
+            (log,) = (out / "log").glob("*.eval")
+            return answers, self.store.put_file(log)
+
+    def _spec(self, root: Path, out: Path, n_items: int) -> EvaluationSpec:
+        model, how = model_of(self.task), self.task.verification
+        return EvaluationSpec(
+            model=str(root / "model"),
+            base=str(root / "base"),
+            items=str(root / "items.jsonl"),
+            n_items=n_items,
+            out=str(out),
+            benchmark=self.task.inputs["benchmark"],
+            scorer=how["scorer"],
+            chat_template=model.chat_template,
+            end_of_turn=model.end_of_turn,
+            decoding=Decoding(**how["decoding"]),
+            engine=Engine(**how["engine"]),
+        )
 
 
-def read_items(store: Store, digest: Digest) -> list[bfcl.Item]:
-    return bfcl.from_jsonl(store.get_bytes(digest, MAX_ITEMS))
-
-
-def evaluate_base(
-    task: Task, base: Digest, items: Digest, store: Store, sandbox: Sandbox, report: Report
-) -> Evaluation:
-    """The base model's answers, measured once per base, items and method, then read from the store."""
-    key = digest_bytes(canonical_json({"base": base, "items": items, "verification": task.verification}))
-    name = f"posttrain/baseline/{key.removeprefix('sha256:')[:32]}"
-    kept = store.ref(name)
-    if kept is not None and store.has(kept):
-        document = json.loads(store.get_bytes(kept, MAX_ANSWERS))
-        return Evaluation(document["answers"], document["log"])
-    report("Measuring the base model (once; the answers are kept)")
-    evaluation = evaluate(task, base, base, items, store, sandbox, report)
-    document = {"schema": "assay.answers/1", "answers": evaluation.answers, "log": evaluation.log}
-    store.set_ref(name, store.put_bytes(canonical_json(document)))
-    return evaluation
-
-
-def evaluate(
-    task: Task, model: Digest, base: Digest, items: Digest, store: Store, sandbox: Sandbox, report: Report
-) -> Evaluation:
-    """Answer every item with `model`. Raises `EvaluationFailed` if that does not succeed."""
-    expected = [item.id for item in read_items(store, items)]
-    with scratch("evaluation") as place:
-        shelf, out = place / "shelf", place / "out"
-        out.mkdir()
-        shelf.mkdir()
-        store.get_tree(model, shelf / "model")
-        store.get_tree(base, shelf / "base")
-        store.get_file(items, shelf / "items.jsonl")
-        confined = sandbox.name != "none"
-        root = Path(_INSIDE) if confined else shelf
-        spec = _spec(task, root, Path("/workspace") if confined else out, len(expected))
-        (shelf / "spec.json").write_text(spec.model_dump_json(by_alias=True))
-        _run(sandbox, shelf, out, root / "spec.json", place / "transcript", report)
-        answers = read_answers(out / "answers.jsonl")
-        if sorted(answers) != sorted(expected):
-            raise EvaluationFailed(f"The evaluation answered {len(answers)} of {len(expected)} items.")
-        (log,) = (out / "log").glob("*.eval")
-        return Evaluation(answers, store.put_file(log))
-
-
-def _spec(task: Task, root: Path, out: Path, n_items: int) -> EvaluationSpec:
-    model, decoding = base_model(task), task.verification["decoding"]
-    return EvaluationSpec(
-        model=str(root / "model"),
-        base=str(root / "base"),
-        items=str(root / "items.jsonl"),
-        n_items=n_items,
-        out=str(out),
-        chat_template=model.chat_template,
-        end_of_turn=model.end_of_turn,
-        max_new_tokens=decoding["max_new_tokens"],
-        batch=decoding["batch"],
-        threads=task.verification["threads"],
-    )
-
-
-def _run(sandbox: Sandbox, shelf: Path, out: Path, spec: Path, transcript: Path, report: Report) -> None:
+def _run(sandbox: Sandbox, shelf: Path, out: Path, spec: Path, transcript: Path, report: Report, *, gpu: bool) -> None:
     def relay(piece: bytes) -> None:
         for line in piece.decode(errors="replace").splitlines():
             if line.startswith("evaluated "):
                 report(line)
 
-    package = package_folder(QUESTIONS.package)
     finished = sandbox.run(
         ["python", "-m", "assay.posttrain.evaluator", str(spec)],
         Spec(
             workspace=out,
-            budget=BUDGET,
+            budget=GPU_BUDGET if gpu else BUDGET,
             mounts=(*python_mounts(), Mount(shelf, _INSIDE)),
-            hidden=(str(package),) if package else (),
+            hidden=benchmark_packages(),
             environment={"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
         ),
         transcript=transcript,

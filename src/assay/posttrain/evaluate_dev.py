@@ -11,7 +11,10 @@ import tempfile
 from pathlib import Path
 
 from assay.core.errors import AssayError
-from assay.posttrain import bfcl, intake
+from assay.core.sandbox import open_sandbox
+from assay.posttrain import intake
+from assay.posttrain.benchmarks import JUDGED, Bench, Item, score, to_jsonl
+from assay.posttrain.catalogue import Decoding, Engine
 from assay.posttrain.evaluator.__main__ import main as run_evaluator
 from assay.posttrain.evaluator.spec import EvaluationSpec, read_answers
 
@@ -21,8 +24,11 @@ def main(arguments: list[str]) -> int:
         print("usage: evaluate MODEL_FOLDER [N_ITEMS]", file=sys.stderr)
         return 2
     brief = json.loads(Path(arguments[0]).read_text())
+    if brief["scorer"] in JUDGED:
+        print(f"error: {brief['benchmark']} is judged by a model, which cannot be called from here.", file=sys.stderr)
+        return 3
     model = Path(arguments[1]).absolute()
-    items = [bfcl.Item.model_validate(json.loads(line)["item"]) for line in Path(brief["dev"]).read_text().splitlines()]
+    items = [Item.model_validate(json.loads(line)["item"]) for line in Path(brief["dev"]).read_text().splitlines()]
     items = items[: int(arguments[2])] if len(arguments) == 3 else items
     try:
         intake.check(model, Path(brief["base_model"]))
@@ -31,25 +37,27 @@ def main(arguments: list[str]) -> int:
         return error.exit_code
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        (place / "items.jsonl").write_bytes(bfcl.to_jsonl(items))
+        (place / "items.jsonl").write_bytes(to_jsonl(items))
         spec = EvaluationSpec(
             model=str(model),
             base=brief["base_model"],
             items=str(place / "items.jsonl"),
             n_items=len(items),
             out=name,
+            benchmark=brief["benchmark"],
+            scorer=brief["scorer"],
             chat_template=brief["chat_template"],
             end_of_turn=brief["end_of_turn"],
-            max_new_tokens=brief["decoding"]["max_new_tokens"],
-            batch=brief["decoding"]["batch"],
-            threads=2,
+            decoding=Decoding(**brief["decoding"]),
+            engine=Engine(**brief["engine"]),
         )
         (place / "spec.json").write_text(spec.model_dump_json(by_alias=True))
         if run_evaluator(str(place / "spec.json")) != 0:
             return 1
         answers = read_answers(place / "answers.jsonl")
-    right = sum(bfcl.is_right(answers[item.id], item) for item in items)
-    print(json.dumps({"right": right, "n": len(items), "accuracy": round(100 * right / len(items), 1)}))
+    # What runs here is the worker's own affair: programs are tried without a sandbox of their own, inside its sandbox.
+    scores = score(brief["scorer"], items, answers, Bench(open_sandbox("none")))
+    print(json.dumps({"right": sum(scores), "n": len(items), "accuracy": round(100 * sum(scores) / len(items), 1)}))
     return 0
 
 

@@ -1,11 +1,15 @@
-"""The catalogue of post-training tasks: a base model, a benchmark, and how the result is measured.
+"""The tasks of this arena: every benchmark of a suite with every model of it, in each of its modes.
 
-A task is data. All that decides a score is in its `verification`: prompts, template, decoding, seed. Its inputs are
-pinned by digest; `stage` brings them into the store.
+A task is data. All that decides a score is in its `verification`: prompts, template, decoding, engine, seed, judge. Its
+inputs are pinned; `stage` brings them into the store.
+
+`official` scores the whole test set, which the worker's `evaluate` also uses, as the original benchmark does. `hidden`
+scores items that the worker never saw.
 """
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assay.core.budget import Budget
@@ -13,33 +17,13 @@ from assay.core.digest import Digest, canonical_json, digest_bytes
 from assay.core.errors import BadInput
 from assay.core.store import Store
 from assay.core.task import Task
-from assay.posttrain import bfcl
-from assay.posttrain.models import MODELS, SMOLLM2_135M, TINY_LLAMA, BaseModel, materialise
-from assay.posttrain.sources import PackageFile, locate
-
-
-def _bfcl_file(path: str, sha256: str) -> PackageFile:
-    return PackageFile("bfcl_eval", "bfcl-eval==2026.3.23", f"data/{path}", f"sha256:{sha256}", "Apache-2.0")
-
-
-QUESTIONS = _bfcl_file(
-    "unused_datasets/question/BFCL_v4_exec_simple.json",
-    "32ee3959e8e3f92fac1e90e55bf5fa41c759bfef4e6a2d88421af527a859d0a4",
-)
-ANSWERS = _bfcl_file(
-    "unused_datasets/possible_answer/BFCL_v4_exec_simple.json",
-    "4584017c92ae9a2407eac25bcec2496233a32a08182301b15f65538aa575b5a7",
-)
-TRAIN_QUESTIONS = _bfcl_file(
-    "BFCL_v4_simple_python.json", "82dd63ba502eb2520c6b5d1d9a5c4b590e03ff261565175561f6228a367d1991"
-)
-TRAIN_ANSWERS = _bfcl_file(
-    "possible_answer/BFCL_v4_simple_python.json", "90cd5bc653690ee8e459b5b3f3fc9458606f7f3fcbf795bb51b7dc581f8c86dc"
-)
+from assay.posttrain import catalogue
+from assay.posttrain.benchmarks import PROMPTS, READERS, Item, judged, to_jsonl
+from assay.posttrain.catalogue import Benchmark, Catalogue, Mode, Model, Suite
+from assay.posttrain.models import materialise, source_of
+from assay.posttrain.sources import Source, locate
 
 _MAX_STAGED = 1 << 16  # bytes of the document that remembers a task's inputs
-SPLIT_SEED = 20261121
-DEV_FUNCTIONS = 60  # whole functions go to one side, so that the development score is on functions never trained on
 
 RULES = (
     "Fine-tune the base model you are given. Do not hand in another model, nor the base untouched.",
@@ -64,78 +48,85 @@ class Staged:
         return {"base": self.base, "train": self.train, "dev": self.dev, "hidden": self.hidden}
 
 
-def bfcl_simple(model: BaseModel) -> Task:
-    return _function_calling(
-        model,
-        f"bfcl-simple:{model.name}",
-        f"Function calling with {model.title}",
-        n_hidden=100,
-        budget=Budget(wall_seconds=600, memory_bytes=12 << 30, disk_bytes=4 << 30),
-    )
-
-
-def bfcl_smoke(model: BaseModel) -> Task:
-    """A few items and a model that knows nothing: to try a worker in seconds. Its score means nothing."""
-    return _function_calling(
-        model,
-        f"bfcl-smoke:{model.name}",
-        f"Try-out of the flow with {model.title}",
-        n_hidden=20,
-        budget=Budget(wall_seconds=120, memory_bytes=4 << 30, disk_bytes=1 << 30),
-    )
-
-
-def _function_calling(model: BaseModel, name: str, title: str, *, n_hidden: int, budget: Budget) -> Task:
-    return Task(
-        arena="posttrain",
-        name=name,
-        title=title,
-        objective=(
-            f"Post-train {model.title} so that it answers a request with the right call of the one function it is "
-            "offered (Berkeley function calling, category exec_simple)."
-        ),
-        rules=RULES,
-        inputs={
-            "base": {**model.source.to_json(), "random_shape": dict(model.random_shape or ())},
-            "train": [TRAIN_QUESTIONS.to_json(), TRAIN_ANSWERS.to_json()],
-            "hidden": [QUESTIONS.to_json(), ANSWERS.to_json()],
-            "split": {"seed": SPLIT_SEED, "dev_functions": DEV_FUNCTIONS, "hidden_items": n_hidden},
-        },
-        budget=budget,
-        verification={
-            "benchmark": "bfcl exec_simple",
-            "prompt": digest_bytes(bfcl.INSTRUCTION.encode()),
-            "chat_template": digest_bytes(model.chat_template.encode()),
-            "end_of_turn": model.end_of_turn,
-            "decoding": {"kind": "greedy", "max_new_tokens": 144, "stop": "end of turn or line break", "batch": 50},
-            "precision": "float32",
-            "threads": 2,
-            "attempts": 1,
-            "seed": SPLIT_SEED,
-        },
-    )
-
-
-def catalogue() -> list[Task]:
-    return [bfcl_simple(SMOLLM2_135M), bfcl_smoke(TINY_LLAMA)]
+def all_tasks(suite: str | None = None) -> list[Task]:
+    """The tasks of one suite, or of all."""
+    known = catalogue.load()
+    if suite is not None and suite not in known.suites:
+        raise BadInput(f"There is no suite {suite[:60]!r}: known are {', '.join(known.suites)}.")
+    chosen = known.suites if suite is None else {suite: known.suites[suite]}
+    return [task for each in chosen.values() for task in _of_suite(each, known)]
 
 
 def find(name: str) -> Task:
-    for task in catalogue():
+    known = catalogue.load()
+    tasks = [task for suite in known.suites.values() for task in _of_suite(suite, known)]
+    for task in tasks:
         if task.name == name:
             return task
-    known = ", ".join(task.id for task in catalogue())
-    raise BadInput(f"There is no task posttrain/{name[:100]}: known are {known}.")
+    raise BadInput(f"There is no task posttrain/{name[:100]}: `assay tasks` lists all {len(tasks)}.")
 
 
-def base_model(task: Task) -> BaseModel:
-    return MODELS[task.name.rpartition(":")[2]]
+def model_of(task: Task) -> Model:
+    return catalogue.load().models[task.inputs["model"]]
+
+
+def benchmark_of(task: Task) -> Benchmark:
+    return catalogue.load().benchmarks[task.inputs["benchmark"]]
+
+
+def _of_suite(suite: Suite, known: Catalogue) -> list[Task]:
+    return [
+        _task(benchmark, model, mode, suite, known)
+        for model in suite.models
+        for benchmark in suite.benchmarks
+        for mode in suite.modes
+    ]
+
+
+def _task(benchmark_name: str, model_name: str, mode: Mode, suite: Suite, known: Catalogue) -> Task:
+    model, benchmark = known.models[model_name], known.benchmarks[benchmark_name]
+    name = f"{benchmark_name}:{model_name}"
+    if mode == "hidden" and "official" in suite.modes:
+        name += ":hidden"
+    readers = (benchmark.reader, benchmark.train_reader or benchmark.reader)
+    return Task(
+        arena="posttrain",
+        name=name,
+        title=f"{benchmark.title} with {model.title}" + (", on hidden items" if name.endswith(":hidden") else ""),
+        objective=f"Post-train {model.title} so that it {benchmark.about}.",
+        rules=RULES,
+        inputs={
+            "model": model_name,
+            "benchmark": benchmark_name,
+            "mode": mode,
+            "base": source_of(model),
+            "train": [source.to_json() for source in benchmark.train],
+            "test": [source.to_json() for source in benchmark.test],
+            "split": benchmark.split.model_dump(),
+            "siblings": list(model.siblings),
+        },
+        budget=Budget(**suite.budget.model_dump()),
+        verification={
+            "benchmark": benchmark.title,
+            "mode": mode,
+            "readers": list(readers),
+            "scorer": benchmark.scorer,
+            "prompts": digest_bytes(canonical_json([PROMPTS.get(reader, "") for reader in readers])),
+            "chat_template": digest_bytes(model.chat_template.encode()),
+            "end_of_turn": model.end_of_turn,
+            "decoding": benchmark.decoding.model_dump(),
+            "engine": suite.engine.model_dump(),
+            "attempts": 1,
+            "seed": benchmark.split.seed,
+            "judge": judged.describe(benchmark.judge.model, benchmark.judge.config) if benchmark.judge else None,
+        },
+    )
 
 
 def stage(task: Task, store: Store) -> Staged:
     """The inputs of `task` in the store: made from their pinned sources once, then remembered by the task's digest.
 
-    `Unavailable` if they have to be made and a source is not installed.
+    `Unavailable` if they have to be made and a source is not at hand.
     """
     name = f"posttrain/inputs/{task.digest.removeprefix('sha256:')}"
     kept = store.ref(name)
@@ -143,30 +134,53 @@ def stage(task: Task, store: Store) -> Staged:
         staged = Staged(**json.loads(store.get_bytes(kept, _MAX_STAGED))["inputs"])
         if all(store.has(digest) for digest in staged.to_json().values()):
             return staged
-    staged = _make(task, store)
+    train, dev, hidden = items(benchmark_of(task), task.inputs["mode"])
+    staged = Staged(
+        base=materialise(task.inputs["model"], store),
+        train=store.put_bytes(to_jsonl(train)),
+        dev=store.put_bytes(to_jsonl(dev)),
+        hidden=store.put_bytes(to_jsonl(hidden)),
+    )
     document = {"schema": "assay.inputs/1", "task": task.digest, "inputs": staged.to_json()}
     store.set_ref(name, store.put_bytes(canonical_json(document)))
     return staged
 
 
-def _make(task: Task, store: Store) -> Staged:
-    hidden = bfcl.read_exec_simple(locate(QUESTIONS), locate(ANSWERS))
-    hidden = hidden[: task.inputs["split"]["hidden_items"]]
-    train, dev = split(bfcl.read_simple_python(locate(TRAIN_QUESTIONS), locate(TRAIN_ANSWERS)), hidden)
-    return Staged(
-        base=materialise(base_model(task), store),
-        train=store.put_bytes(bfcl.to_jsonl(train)),
-        dev=store.put_bytes(bfcl.to_jsonl(dev)),
-        hidden=store.put_bytes(bfcl.to_jsonl(hidden)),
-    )
+def items(benchmark: Benchmark, mode: Mode) -> tuple[list[Item], list[Item], list[Item]]:
+    """Training, development and scored items. No group is on two sides, except that `official` develops on the test."""
+    test = _read(benchmark.reader, benchmark.test)
+    train = _read(benchmark.train_reader or benchmark.reader, benchmark.train) if benchmark.train else []
+    if benchmark.train_excludes_test_groups:
+        taken = {item.group for item in test}
+        train = [item for item in train if item.group not in taken]
+    split = benchmark.split
+    if mode == "official":
+        return train, test, test
+    if train:
+        train, dev = _apart(train, split.dev, split.seed)
+        hidden = test
+    else:
+        hidden, dev = _apart(test, split.dev, split.seed)
+    if split.hidden is not None:
+        if split.hidden > len(hidden):
+            raise BadInput(f"The data have {len(hidden)} items to score, not {split.hidden}: change the split.")
+        chosen = set(random.Random(split.seed).sample(range(len(hidden)), split.hidden))
+        hidden = [item for row, item in enumerate(hidden) if row in chosen]
+    return train, dev, hidden
 
 
-def split(items: list[bfcl.Item], hidden: list[bfcl.Item]) -> tuple[list[bfcl.Item], list[bfcl.Item]]:
-    """Training and development items: no function on both sides, and none whose name the hidden items use."""
-    taken = {item.name for item in hidden}
-    names = sorted({item.name for item in items} - taken)
-    dev = set(random.Random(SPLIT_SEED).sample(names, DEV_FUNCTIONS))
-    return (
-        [item for item in items if item.name not in dev | taken],
-        [item for item in items if item.name in dev],
-    )
+def _read(reader: str, sources: Sequence[Source]) -> list[Item]:
+    found = READERS[reader]([locate(source) for source in sources])
+    names = [item.id for item in found]
+    if len(set(names)) != len(names):
+        raise BadInput(f"{sources[0].path} has two items of one id: give each its own.")
+    return found
+
+
+def _apart(found: list[Item], groups: int, seed: int) -> tuple[list[Item], list[Item]]:
+    """The items without `groups` whole groups that a seed chooses, and the items of these groups."""
+    names = sorted({item.group for item in found})
+    if groups > len(names):
+        raise BadInput(f"The data have {len(names)} groups of items, {groups} were to be set apart: change the split.")
+    chosen = set(random.Random(seed).sample(names, groups))
+    return [i for i in found if i.group not in chosen], [i for i in found if i.group in chosen]

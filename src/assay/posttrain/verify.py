@@ -4,6 +4,7 @@ It reads the store and nothing else. The base and the submission answer the hidd
 the rules of integrity look at a private copy of what was handed in.
 """
 
+import json
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -16,10 +17,13 @@ from assay.core.scratch import scratch
 from assay.core.store import Store
 from assay.core.task import Submission, Task
 from assay.core.verdict import Finding, Measure, Severity, Verdict, decide
-from assay.posttrain import bfcl, intake, submission, tasks
-from assay.posttrain.evaluate import Evaluation, EvaluationFailed, evaluate, evaluate_base, read_items
+from assay.posttrain import intake, submission, tasks
+from assay.posttrain.benchmarks import Item
+from assay.posttrain.catalogue import Benchmark
+from assay.posttrain.evaluate import Evaluation, EvaluationFailed, Evaluator
 from assay.posttrain.integrity import RULES, Case, audit
 from assay.posttrain.statistics import mean_interval
+from assay.posttrain.workplace import write_data
 
 ACCURACY, BASE_ACCURACY, IMPROVEMENT = "accuracy", "base accuracy", "improvement"
 
@@ -36,18 +40,22 @@ def verify(digest: Digest, store: Store, sandbox: Sandbox, report: Report) -> Ex
     # The document says what the worker was given; what it is measured on is the task's alone to say.
     if handed_in.inputs != tasks.stage(task, store).to_json():
         raise BadInput("The submission names other inputs than its task has: it cannot be measured as that task.")
-    items = read_items(store, handed_in.inputs["hidden"])
+    evaluator = Evaluator(task, handed_in.inputs["base"], handed_in.inputs["hidden"], store, sandbox, report)
+    items = evaluator.read_items()
     report("Auditing what was handed in")
     findings = _audit(handed_in, task, store, items)
     records: dict[str, Digest] = {}
     measures: tuple[Measure, ...] = ()
     try:
-        inputs = (handed_in.inputs["base"], handed_in.inputs["hidden"], store, sandbox, report)
-        base = evaluate_base(task, *inputs)
+        base = evaluator.measure_base()
         report("Measuring the submission on the hidden items")
-        found = evaluate(task, handed_in.model, *inputs)
-        measures = _measures(task, items, base, found)
-        records = {"base_log": base.log, "submission_log": found.log}
+        found = evaluator.measure(handed_in.model)
+        measures = _measures(tasks.benchmark_of(task), items, base, found)
+        records = {
+            "base_log": base.log,
+            "submission_log": found.log,
+            "items": store.put_bytes(_by_item(items, base, found)),
+        }
     except EvaluationFailed as error:
         findings.append(Finding(rule="evaluation", severity=Severity.UNDECIDED, message=str(error)))
     outcome, reason = decide(findings, next((m for m in measures if m.name == IMPROVEMENT), None))
@@ -64,13 +72,16 @@ def verify(digest: Digest, store: Store, sandbox: Sandbox, report: Report) -> Ex
     return Examination(verdict, records)
 
 
-def _audit(handed_in: Submission, task: Task, store: Store, items: list[bfcl.Item]) -> list[Finding]:
+def _audit(handed_in: Submission, task: Task, store: Store, items: list[Item]) -> list[Finding]:
     with scratch("audit") as place:
         workspace = place / "workspace"
         store.get_tree(handed_in.model, place / "model")
         store.get_tree(handed_in.inputs["base"], place / "base")
+        write_data(tasks.Staged(**handed_in.inputs), store, place / "given")
         if handed_in.workspace is not None:
             store.get_tree(handed_in.workspace, workspace)
+        if handed_in.run.transcript is not None:
+            store.get_file(handed_in.run.transcript, place / "transcript")
         intake.check(place / "model", place / "base")  # again: what is in the store is what counts
         case = Case(
             submission=handed_in,
@@ -78,16 +89,27 @@ def _audit(handed_in: Submission, task: Task, store: Store, items: list[bfcl.Ite
             base=place / "base",
             workspace=workspace if handed_in.workspace is not None else None,
             hidden=items,
-            chat_template=tasks.base_model(task).chat_template,
+            chat_template=tasks.model_of(task).chat_template,
+            transcript=place / "transcript" if handed_in.run.transcript is not None else None,
+            allowed_hosts=task.network,
+            given=place / "given",
+            test_given=task.inputs["mode"] == "official",
         )
         return list(audit(case))
 
 
-def _measures(task: Task, items: list[bfcl.Item], base: Evaluation, found: Evaluation) -> tuple[Measure, ...]:
-    """Accuracies in per cent and their paired difference in percentage points."""
-    seed, groups = task.verification["seed"], [item.name for item in items]
-    ours, theirs = [100 * r for r in found.right(items)], [100 * r for r in base.right(items)]
+def _by_item(items: list[Item], base: Evaluation, found: Evaluation) -> bytes:
+    """Scores of every item as JSON lines, for comparisons over many runs. No text of the items."""
+    rows = ({"id": i.id, "group": i.group, "base": base.scores[i.id], "submission": found.scores[i.id]} for i in items)
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def _measures(benchmark: Benchmark, items: list[Item], base: Evaluation, found: Evaluation) -> tuple[Measure, ...]:
+    """Scores in per cent and their paired difference in percentage points."""
+    seed, groups = benchmark.split.seed, [item.group for item in items]
+    ours, theirs = ([100 * by_id.scores[item.id] for item in items] for by_id in (found, base))
     gains = [a - b for a, b in zip(ours, theirs, strict=True)]
+    low, high = (100 * bound for bound in benchmark.bounds)
     return tuple(
         Measure(
             name=name,
@@ -97,9 +119,9 @@ def _measures(task: Task, items: list[bfcl.Item], base: Evaluation, found: Evalu
             interval=mean_interval(values, groups, bounds=bounds, seed=seed),
         )
         for name, values, unit, bounds in (
-            (ACCURACY, ours, "%", (0, 100)),
-            (BASE_ACCURACY, theirs, "%", (0, 100)),
-            (IMPROVEMENT, gains, "points", (-100, 100)),
+            (ACCURACY, ours, "%", (low, high)),
+            (BASE_ACCURACY, theirs, "%", (low, high)),
+            (IMPROVEMENT, gains, "points", (low - high, high - low)),
         )
     )
 

@@ -14,9 +14,10 @@ from assay.core.arena import Workplace
 from assay.core.sandbox import WORKSPACE, Mount, python_mounts
 from assay.core.store import Store
 from assay.core.task import Task
-from assay.posttrain import bfcl
+from assay.posttrain import catalogue
+from assay.posttrain.benchmarks import Item, from_jsonl
 from assay.posttrain.sources import package_folder
-from assay.posttrain.tasks import QUESTIONS, Staged, base_model
+from assay.posttrain.tasks import Staged, benchmark_of, model_of
 
 TASK = "/task"
 FINAL_MODEL = "final_model"
@@ -36,11 +37,8 @@ exec python -m assay.posttrain.evaluate_dev {brief} "$@"
 def lay_out(task: Task, staged: Staged, store: Store, workspace: Path, shelf: Path, *, confined: bool) -> Workplace:
     """Write the brief into `workspace` and the read-only rest into `shelf`. The budget starts now."""
     root = Path(TASK) if confined else shelf
-    (shelf / "data").mkdir(parents=True)
     (shelf / "bin").mkdir()
-    for name, digest in (("train", staged.train), ("dev", staged.dev)):
-        items = bfcl.from_jsonl(store.get_bytes(digest, _MAX_DATA))
-        (shelf / "data" / f"{name}.jsonl").write_text("".join(_row(item) for item in items))
+    write_data(staged, store, shelf / "data")
     store.get_tree(staged.base, shelf / "base_model")
     deadline = time.time() + task.budget.wall_seconds  # last: copying a large base model is not the worker's time
     brief = _brief(task, root, Path(WORKSPACE) if confined else workspace, deadline)
@@ -49,22 +47,40 @@ def lay_out(task: Task, staged: Staged, store: Store, workspace: Path, shelf: Pa
     _program(shelf / "bin" / "evaluate", _EVALUATE.format(brief=root / "brief.json"))
     (workspace / "brief.json").write_text(json.dumps(brief, indent=2) + "\n")
     (workspace / "BRIEF.md").write_text(_text(task, brief))
-    hidden = package_folder(QUESTIONS.package)
     return Workplace(
         mounts=(*python_mounts(), Mount(shelf, TASK)),
-        # The benchmark's own package has the test items; it must not be there.
-        hidden=(str(hidden),) if hidden else (),
+        hidden=benchmark_packages(),
         environment={"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"},
     )
 
 
-def _row(item: bfcl.Item) -> str:
-    row = {"id": item.id, "messages": item.messages(), "answer": item.answer(), "item": item.model_dump()}
+def write_data(staged: Staged, store: Store, folder: Path) -> None:
+    """The files of items that a worker is given."""
+    folder.mkdir(parents=True)
+    for name, digest in (("train", staged.train), ("dev", staged.dev)):
+        items = from_jsonl(store.get_bytes(digest, _MAX_DATA))
+        (folder / f"{name}.jsonl").write_text("".join(_row(item) for item in items))
+
+
+def benchmark_packages() -> tuple[str, ...]:
+    """Installed packages that carry benchmark data, test items among them: no worker and no model may see them."""
+    known = catalogue.load().benchmarks.values()
+    names = {s.package.package for b in known for s in (*b.test, *b.train) if s.package is not None}
+    return tuple(str(folder) for name in sorted(names) if (folder := package_folder(name)) is not None)
+
+
+def _row(item: Item) -> str:
+    row = {
+        "id": item.id,
+        "messages": [m.model_dump() for m in item.messages],
+        "answer": item.answer(),
+        "item": item.model_dump(),
+    }
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def _brief(task: Task, root: Path, workspace: Path, deadline: float) -> dict[str, Any]:
-    model = base_model(task)
+    model, benchmark = model_of(task), benchmark_of(task)
     return {
         "schema": "assay.brief/1",
         "task": task.id,
@@ -82,7 +98,10 @@ def _brief(task: Task, root: Path, workspace: Path, deadline: float) -> dict[str
         "final_model": str(workspace / FINAL_MODEL),
         "chat_template": model.chat_template,
         "end_of_turn": model.end_of_turn,
+        "benchmark": benchmark.title,
+        "scorer": benchmark.scorer,
         "decoding": task.verification["decoding"],
+        "engine": task.verification["engine"],
     }
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 from assay.core.budget import Budget
 from assay.core.run import Desk, Result, run
 from assay.core.workers import ScriptWorker, Watch
-from assay.posttrain import bfcl, tasks
-from assay.posttrain.sources import locate
+from assay.posttrain import tasks
 
 TASK = "posttrain/bfcl-simple:smollm2-135m"
 BUDGET_SECONDS = 480.0
@@ -40,6 +39,9 @@ def run_demo(desk: Desk, budget: Budget, watch: Watch) -> dict[str, Result]:
 
 def _leak() -> str:
     """The test items as a stranger might publish them: other ids, other fields."""
-    items = bfcl.read_exec_simple(locate(tasks.QUESTIONS), locate(tasks.ANSWERS))
-    rows = ({"request": i.question, "tool": bfcl.describe(i.function), "call": i.answer()} for i in items)
+    _, _, hidden = tasks.items(tasks.benchmark_of(tasks.find(TASK.partition("/")[2])), "hidden")
+    rows = (
+        {"request": i.question, "tool": i.messages[0].content.partition("Function:\n")[2], "call": i.answer()}
+        for i in hidden
+    )
     return "".join(json.dumps(row) + "\n" for row in rows)

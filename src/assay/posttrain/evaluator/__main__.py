@@ -13,15 +13,15 @@ def main(spec_path: str) -> int:
     from inspect_ai.model import get_model
 
     import assay.posttrain.evaluator.provider  # noqa: F401 - registers the provider
-    from assay.posttrain.bfcl import from_jsonl
+    from assay.posttrain.benchmarks import from_jsonl
     from assay.posttrain.evaluator.spec import EvaluationSpec
-    from assay.posttrain.evaluator.task import function_calling
+    from assay.posttrain.evaluator.task import benchmark_task
 
     spec = EvaluationSpec.read(Path(spec_path))
     items = from_jsonl(Path(spec.items).read_bytes())[: spec.n_items]
     out = Path(spec.out)
     (log,) = inspect_eval(
-        function_calling("bfcl-simple", items),
+        benchmark_task(spec.benchmark, spec.scorer, items),
         model=get_model("assay/submission", spec=spec_path, memoize=False),
         log_dir=str(out / "log"),
         max_samples=spec.n_items,

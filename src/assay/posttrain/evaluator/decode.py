@@ -1,4 +1,4 @@
-"""Greedy decoding that gives the same text every time: fixed batches, fixed order, single precision.
+"""Greedy decoding by transformers that gives the same text every time: fixed batches, fixed order, single precision.
 
 Batches are formed by prompt length alone, so that an answer does not depend on when a request arrived. Rows that have
 ended leave the batch, which on a CPU saves most of the time.

@@ -5,59 +5,34 @@ them together, so that batches are the same in every run.
 """
 
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput, ModelUsage, modelapi
 from inspect_ai.tool import ToolChoice, ToolInfo
-from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
-from assay.posttrain.evaluator.decode import Decoding, decode
+from assay.posttrain.evaluator.engines import open_engine
 from assay.posttrain.evaluator.spec import EvaluationSpec
-
-
-def load_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint, one file or shards with an index."""
-    index = folder / "model.safetensors.index.json"
-    if not index.exists():
-        return load_file(folder / "model.safetensors")
-    shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-    return {name: tensor for shard in shards for name, tensor in load_file(folder / shard).items()}
-
-
-def load_model(base: Path, submission: Path) -> Any:
-    """The base's architecture with the submission's weights, in float32. Nothing else of the submission is read."""
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
-    missing, unexpected = model.load_state_dict(load_weights(submission), strict=False)
-    tied = {"lm_head.weight"} if model.config.tie_word_embeddings else set()
-    if set(missing) - tied or unexpected:
-        raise ValueError(f"weights do not fit the base: missing {missing[:3]}, unexpected {unexpected[:3]}")
-    model.tie_weights()
-    return model.eval()
 
 
 class Together:
     """Collects a known number of requests and answers them in one go."""
 
     def __init__(self, spec: EvaluationSpec) -> None:
-        torch.set_num_threads(spec.threads)
-        torch.manual_seed(0)
         self._expected = spec.n_items
         self._waiting: list[tuple[list[int], asyncio.Future[list[int]]]] = []
         self._tokenizer = AutoTokenizer.from_pretrained(spec.base, local_files_only=True)
         self._template = spec.chat_template
-        self._model = load_model(Path(spec.base), Path(spec.model))
-        self._decoding = Decoding(spec.max_new_tokens, spec.batch, self._stop_tokens(spec.end_of_turn))
+        self._engine = open_engine(spec, self._stop_tokens(spec))
 
-    def _stop_tokens(self, end_of_turn: str) -> frozenset[int]:
-        """The end of the turn, and every token with a line break: an answer is one line."""
-        stop = {self._tokenizer.convert_tokens_to_ids(end_of_turn)}
-        stop |= {i for i in range(len(self._tokenizer)) if "\n" in self._tokenizer.decode([i])}
+    def _stop_tokens(self, spec: EvaluationSpec) -> frozenset[int]:
+        """The end of the turn and of the text; where an answer is one line, every token with a line break too."""
+        stop = {self._tokenizer.convert_tokens_to_ids(spec.end_of_turn), self._tokenizer.eos_token_id} - {None}
+        if spec.decoding.stop == "line":
+            stop |= {i for i in range(len(self._tokenizer)) if "\n" in self._tokenizer.decode([i])}
         return frozenset(stop)
 
     def encode(self, messages: Sequence[ChatMessage]) -> list[int]:
@@ -85,7 +60,7 @@ class Together:
         def progress(done: int) -> None:
             print(f"evaluated {done}/{total}", file=sys.stderr, flush=True)
 
-        return decode(self._model, [prompt for prompt, _ in self._waiting], self._decoding, progress)
+        return self._engine([prompt for prompt, _ in self._waiting], progress)
 
 
 @modelapi(name="assay")

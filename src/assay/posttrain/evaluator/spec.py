@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assay.core.errors import BadInput, LimitExceeded
+from assay.posttrain.catalogue import Decoding, Engine
 
 MAX_SPEC = 1 << 20  # bytes
 MAX_ANSWERS = 64 << 20  # bytes: a thousand items of long answers are under 10 MiB
@@ -22,11 +23,12 @@ class EvaluationSpec(BaseModel):
     items: str
     n_items: int = Field(gt=0)
     out: str
+    benchmark: str
+    scorer: str
     chat_template: str
     end_of_turn: str
-    max_new_tokens: int = Field(gt=0)
-    batch: int = Field(gt=0)
-    threads: int = Field(gt=0)
+    decoding: Decoding
+    engine: Engine
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -49,4 +49,4 @@ class Case:
     @property
     def base_name(self) -> str:
         """The declared base model's name: `smollm2-135m`."""
-        return self.submission.task.rpartition(":")[2]
+        return self.submission.task.split(":")[1]

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from assay.core.errors import BadInput
-from assay.posttrain import bfcl, tasks
+from assay.posttrain import catalogue, tasks
+from assay.posttrain.benchmarks import Item, calls, from_jsonl, to_jsonl
 from assay.posttrain.sources import locate
 
+BENCHMARK = catalogue.load().benchmarks["bfcl-simple"]
 
-def item(**accepted: list[Any]) -> bfcl.Item:
-    function = {"name": "f", "description": "", "parameters": {"properties": {}, "required": []}}
-    return bfcl.Item(id="1", question="q", function=function, accepted=accepted)
+
+def item(**accepted: list[Any]) -> Item:
+    return Item(id="1", group="f", messages=(), question="q", target="", check={"accepted": accepted})
 
 
 @pytest.mark.parametrize(
@@ -38,21 +40,21 @@ def item(**accepted: list[Any]) -> bfcl.Item:
     ],
 )
 def test_one_call_with_the_accepted_arguments_is_right(answer: str, right: bool) -> None:
-    assert bfcl.is_right(answer, item(a=[1], b=["x"])) is right
+    assert calls.is_right(answer, item(a=[1], b=["x"])) is right
 
 
 @pytest.mark.parametrize("answer", ["[f(a=1)]", "[f(a=1, unit='m')]", "[f(a=1, unit='metre')]"])
 def test_an_optional_parameter_may_be_left_out_or_given_an_accepted_value(answer: str) -> None:
-    assert bfcl.is_right(answer, item(a=[1], unit=["m", "metre", ""]))
+    assert calls.is_right(answer, item(a=[1], unit=["m", "metre", ""]))
 
 
 def test_an_optional_parameter_may_not_be_anything_else() -> None:
-    assert not bfcl.is_right("[f(a=1, unit='mile')]", item(a=[1], unit=["m", ""]))
+    assert not calls.is_right("[f(a=1, unit='mile')]", item(a=[1], unit=["m", ""]))
 
 
 @pytest.mark.parametrize("given", ["[1, 2.0]", "(1, 2)"])
 def test_lists_and_tuples_are_one_sequence(given: str) -> None:
-    assert bfcl.is_right(f"[f(a={given})]", item(a=[[1, 2]]))
+    assert calls.is_right(f"[f(a={given})]", item(a=[[1, 2]]))
 
 
 @pytest.mark.parametrize(
@@ -69,58 +71,57 @@ def test_lists_and_tuples_are_one_sequence(given: str) -> None:
     ],
 )
 def test_hostile_answers_are_wrong_and_harmless(answer: str) -> None:
-    assert not bfcl.is_right(answer, item(a=[1]))
+    assert not calls.is_right(answer, item(a=[1]))
 
 
 @pytest.fixture(scope="module")
-def hidden() -> list[bfcl.Item]:
-    return bfcl.read_exec_simple(locate(tasks.QUESTIONS), locate(tasks.ANSWERS))
+def hidden() -> list[Item]:
+    return calls.read_exec_simple([locate(source) for source in BENCHMARK.test])
 
 
 @pytest.fixture(scope="module")
-def simple() -> list[bfcl.Item]:
-    return bfcl.read_simple_python(locate(tasks.TRAIN_QUESTIONS), locate(tasks.TRAIN_ANSWERS))
+def simple() -> list[Item]:
+    return calls.read_simple_python([locate(source) for source in BENCHMARK.train])
 
 
-def test_the_benchmark_is_whole_and_its_own_answers_are_right(hidden: list[bfcl.Item], simple: list[bfcl.Item]) -> None:
+def test_the_benchmark_is_whole_and_its_own_answers_are_right(hidden: list[Item], simple: list[Item]) -> None:
     assert (len(hidden), len(simple)) == (100, 400)
-    assert all(bfcl.is_right(i.answer(), i) for i in [*hidden, *simple])
+    assert all(calls.is_right(i.answer(), i) for i in [*hidden, *simple])
 
 
-def test_declared_defaults_are_accepted(hidden: list[bfcl.Item]) -> None:
-    sort = next(
-        i
-        for i in hidden
-        if i.name == "sort_array" and "reverse" in i.accepted and bfcl.OMITTED in i.accepted["reverse"]
-    )
-    assert bfcl.is_right(sort.answer(), sort)
-    assert bfcl.is_right(sort.answer().replace(")]", ", reverse=False)]"), sort)
-    assert not bfcl.is_right(sort.answer().replace(")]", ", reverse=True)]"), sort)
+def test_declared_defaults_are_accepted(hidden: list[Item]) -> None:
+    omitted = (i for i in hidden if i.group == "sort_array" and calls.OMITTED in i.check["accepted"].get("reverse", []))
+    sort = next(omitted)
+    assert calls.is_right(sort.answer(), sort)
+    assert calls.is_right(sort.answer().replace(")]", ", reverse=False)]"), sort)
+    assert not calls.is_right(sort.answer().replace(")]", ", reverse=True)]"), sort)
 
 
-def test_training_development_and_test_share_no_function(hidden: list[bfcl.Item], simple: list[bfcl.Item]) -> None:
-    train, dev = tasks.split(simple, hidden)
-    names = [{i.name for i in part} for part in (train, dev, hidden)]
+def test_training_development_and_test_share_no_function() -> None:
+    train, dev, hidden = tasks.items(BENCHMARK, "hidden")
+    names = [{i.group for i in part} for part in (train, dev, hidden)]
     assert not (names[0] & names[1] or names[0] & names[2] or names[1] & names[2])
-    assert len(names[1]) == tasks.DEV_FUNCTIONS and len(train) > 250
+    assert len(names[1]) == BENCHMARK.split.dev and len(train) > 250 and len(hidden) == 100
 
 
-def test_items_survive_the_store(hidden: list[bfcl.Item]) -> None:
-    assert bfcl.from_jsonl(bfcl.to_jsonl(hidden)) == hidden
+def test_items_survive_the_store(hidden: list[Item]) -> None:
+    assert from_jsonl(to_jsonl(hidden)) == hidden
 
 
 @pytest.mark.parametrize("data", [b"{}", b"\xff", b'{"id": 1}\n', json.dumps({"id": "1", "extra": 2}).encode()])
 def test_malformed_items_are_refused(data: bytes) -> None:
     with pytest.raises(BadInput):
-        bfcl.from_jsonl(data)
+        from_jsonl(data)
 
 
 def test_a_changed_source_file_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from assay.core.errors import Unavailable
     from assay.posttrain import sources
 
-    (tmp_path / Path(tasks.QUESTIONS.path)).parent.mkdir(parents=True)
-    (tmp_path / tasks.QUESTIONS.path).write_text("{}")
+    source = BENCHMARK.test[0]
+    assert source.package
+    (tmp_path / source.package.path).parent.mkdir(parents=True)
+    (tmp_path / source.package.path).write_text("{}")
     monkeypatch.setattr(sources, "package_folder", lambda _: tmp_path)
     with pytest.raises(Unavailable, match="pinned"):
-        locate(tasks.QUESTIONS)
+        locate(source)

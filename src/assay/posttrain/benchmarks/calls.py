@@ -1,4 +1,4 @@
-"""Berkeley function calling: items, what the model is asked, and when its answer is right.
+"""Berkeley function calling: what the model is asked, and when its answer is right.
 
 One item is one request and one function; the answer is one call, written `[name(parameter=value)]` as in the
 leaderboard's own prompt. An optional parameter may be left out, or given its declared default.
@@ -8,14 +8,14 @@ Source: the data files of `bfcl-eval`, categories `exec_simple` (test) and `simp
 import ast
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from assay.core.errors import BadInput
+from assay.posttrain.benchmarks.item import Item, Message
+from assay.posttrain.benchmarks.records import read_records
 
 MAX_ANSWER_CHARACTERS = 10_000  # a call is a line; a longer answer is not parsed at all
 OMITTED = ""  # among accepted values: the parameter may be left out (the leaderboard's own convention)
@@ -24,33 +24,6 @@ INSTRUCTION = (
     "Answer the request with one function call and nothing else, on one line, "
     "in the form [name(parameter=value)]. Function:\n"
 )
-
-
-class Item(BaseModel):
-    """One request, the function to call, and the arguments that count as right."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    question: str
-    function: dict[str, Any]
-    accepted: dict[str, list[Any]] = Field(description="accepted values by parameter; '' means it may be left out")
-
-    @property
-    def name(self) -> str:
-        """The function's name. Items that share it are not independent: intervals resample by it."""
-        return str(self.function["name"])
-
-    def messages(self) -> list[dict[str, str]]:
-        return [
-            {"role": "system", "content": INSTRUCTION + describe(self.function)},
-            {"role": "user", "content": self.question},
-        ]
-
-    def answer(self) -> str:
-        """One right answer, the shortest: optional parameters left out where they may be."""
-        arguments = {k: v for k, v in self.accepted.items() if OMITTED not in v}
-        return f"[{self.name}({', '.join(f'{k}={v[0]!r}' for k, v in arguments.items())})]"
 
 
 @dataclass(frozen=True)
@@ -98,12 +71,12 @@ def parse_call(text: str) -> Call | None:
 
 def is_right(answer: str, item: Item) -> bool:
     """Whether `answer` is one call of the item's function with accepted arguments and no others."""
-    call = parse_call(answer)
-    if call is None or call.name != item.name or not set(call.arguments) <= set(item.accepted):
+    call, accepted = parse_call(answer), item.check["accepted"]
+    if call is None or call.name != item.group or not set(call.arguments) <= set(accepted):
         return False
     return all(
         any(_same(call.arguments[name], value) for value in values) if name in call.arguments else OMITTED in values
-        for name, values in item.accepted.items()
+        for name, values in accepted.items()
     )
 
 
@@ -120,14 +93,14 @@ def _same(given: Any, accepted: Any) -> bool:
     return type(given) is type(accepted) and bool(given == accepted)
 
 
-def read_exec_simple(questions: Path, answers: Path) -> list[Item]:
+def read_exec_simple(files: Sequence[Path]) -> list[Item]:
     """The items of `exec_simple`: the right answer is one Python call."""
     items = []
-    for question, answer in zip(_records(questions), _records(answers), strict=True):
+    for question, answer in _pairs(files):
         function = question["function"][0]
         call = parse_call(answer["ground_truth"][0])
-        if call is None or question["id"] != answer["id"]:
-            raise BadInput(f"{answers.name}: the answer of {question['id']} is not one call.")
+        if call is None:
+            raise BadInput(f"{files[1].name}: the answer of {question['id']} is not one call.")
         accepted = {name: [value] for name, value in call.arguments.items()}
         for name, default in _defaults(function).items():
             if name not in accepted:
@@ -138,10 +111,10 @@ def read_exec_simple(questions: Path, answers: Path) -> list[Item]:
     return items
 
 
-def read_simple_python(questions: Path, answers: Path) -> list[Item]:
+def read_simple_python(files: Sequence[Path]) -> list[Item]:
     """The items of `simple_python`: accepted values are listed for each parameter."""
     items = []
-    for question, answer in zip(_records(questions), _records(answers), strict=True):
+    for question, answer in _pairs(files):
         accepted = dict(next(iter(answer["ground_truth"][0].values())))
         items.append(_item(question, question["function"][0], {k: _plain(v) for k, v in accepted.items()}))
     return items
@@ -157,7 +130,24 @@ def _plain(values: list[Any]) -> list[Any]:
 
 def _item(question: dict[str, Any], function: dict[str, Any], accepted: dict[str, list[Any]]) -> Item:
     accepted = json.loads(json.dumps(accepted))  # tuples become lists: items are the same before and after the store
-    return Item(id=question["id"], question=question["question"][0][0]["content"], function=function, accepted=accepted)
+    request = question["question"][0][0]["content"]
+    return Item(
+        id=question["id"],
+        group=str(function["name"]),  # items about one function are not independent
+        messages=(
+            Message(role="system", content=INSTRUCTION + describe(function)),
+            Message(role="user", content=request),
+        ),
+        question=request,
+        target=_shortest(function["name"], accepted),
+        check={"accepted": accepted},
+    )
+
+
+def _shortest(name: str, accepted: dict[str, list[Any]]) -> str:
+    """One right answer: optional parameters left out where they may be."""
+    arguments = {k: v for k, v in accepted.items() if OMITTED not in v}
+    return f"[{name}({', '.join(f'{k}={v[0]!r}' for k, v in arguments.items())})]"
 
 
 _STATED_DEFAULT = re.compile(r"\bdefaults?\s+(?:is\s+|to\s+|as\s+|value\s+is\s+)?(['\"]?)([\w.+-]+)\1", re.IGNORECASE)
@@ -185,17 +175,9 @@ def _literal(text: str, kind: str) -> Any:
         return text
 
 
-def _records(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-
-
-def to_jsonl(items: Iterable[Item]) -> bytes:
-    return "".join(json.dumps(item.model_dump(), ensure_ascii=False) + "\n" for item in items).encode()
-
-
-def from_jsonl(data: bytes) -> list[Item]:
-    """Items from the store's JSON lines, parsed strictly."""
-    try:
-        return [Item.model_validate_json(line) for line in data.decode().splitlines()]
-    except (UnicodeDecodeError, ValidationError) as error:
-        raise BadInput(f"These are not benchmark items: {str(error).splitlines()[0]}.") from None
+def _pairs(files: Sequence[Path]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Questions with their answers, which the leaderboard keeps in a file of their own."""
+    questions, answers = (read_records(path) for path in files)
+    if [q["id"] for q in questions] != [a["id"] for a in answers]:
+        raise BadInput(f"{files[1].name} does not answer the questions of {files[0].name}, one for one.")
+    return list(zip(questions, answers, strict=True))
