@@ -8,6 +8,7 @@ import io
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from assay.web.plain import one_line
 MAX_FILE = 1 << 20  # bytes: the largest published file has 86 kB
 MAX_NAMES = 100_000  # of one folder
 _MAX_ROWS, _MAX_COLUMNS = 1000, 200  # of a table
+_NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{0,30})?([eE][-+]?[0-9]{1,3})?")  # `float` also takes 1_0
 _QUOTED = 40  # characters of foreign text in a message
 
 
@@ -91,10 +93,7 @@ def read_table(path: Path, what: str) -> Table:
 
 def share(text: str, path: Path, where: str) -> float:
     """A number between 0 and 1. `BadInput` if it is anything else."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
+    number = float(text) if _NUMBER.fullmatch(text) else math.nan
     if not 0 <= number <= 1:
         raise BadInput(f"{_place(path)}, {where}: {shown(text)!r} is not a number between 0 and 1.")
     return number
