@@ -4,10 +4,11 @@ Format: 8 bytes little-endian header length, a JSON header, then the tensors' by
 Source: the safetensors format description, version 0.4 and later.
 """
 
+import functools
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ _PIECE = 4 << 20  # values read at a time
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 
-_WIDTH = {"F32": 4, "F16": 2, "BF16": 2}
+_WIDTH = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}
+TAKEN = frozenset({"F32", "F16", "BF16"})  # what a submission may be made of
+READABLE = frozenset(_WIDTH)
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,10 @@ def read_limited(folder: Path, name: str, limit: int) -> bytes:
     return data
 
 
-def tensors(folder: Path) -> dict[str, TensorInfo]:
-    """Every tensor of the checkpoint in `folder`, one file or shards, by name."""
+def tensors(folder: Path, types: Collection[str] = TAKEN) -> dict[str, TensorInfo]:
+    """Every tensor of the checkpoint in `folder`, one file or shards, by name. `types` are the number types allowed."""
     if not (folder / INDEX).exists():
-        return {info.name: info for info in header(folder, SINGLE)}
+        return {info.name: info for info in header(folder, SINGLE, types)}
     document = parse_json(read_limited(folder, INDEX, MAX_JSON), INDEX)
     weight_map = document.get("weight_map") if isinstance(document, dict) else None
     if not isinstance(weight_map, dict) or not all(isinstance(v, str) for v in weight_map.values()):
@@ -82,7 +85,7 @@ def tensors(folder: Path) -> dict[str, TensorInfo]:
     for shard in sorted(set(weight_map.values())):
         if "/" in shard or not (folder / shard).is_file():
             raise Refused(f"{INDEX} names the shard {shard[:100]!r}, which is not there: hand in every shard.")
-        for info in header(folder, shard):
+        for info in header(folder, shard, types):
             if weight_map.get(info.name) != shard:
                 raise Refused(f"{shard} holds the tensor {info.name[:100]!r}, which {INDEX} does not place there.")
             found[info.name] = info
@@ -92,7 +95,7 @@ def tensors(folder: Path) -> dict[str, TensorInfo]:
     return found
 
 
-def header(folder: Path, name: str) -> list[TensorInfo]:
+def header(folder: Path, name: str, types: Collection[str] = TAKEN) -> list[TensorInfo]:
     """The tensors of one safetensors file, in the order of their bytes. `Refused` if it is not a proper one."""
     path = folder / name
     size = path.stat().st_size
@@ -104,7 +107,7 @@ def header(folder: Path, name: str) -> list[TensorInfo]:
     if not isinstance(header, dict):
         raise Refused(f"{name} is not a safetensors file: its header is no object.")
     header.pop("__metadata__", None)
-    infos = sorted((_info(name, key, value, 8 + length) for key, value in header.items()), key=lambda i: i.start)
+    infos = sorted((_info(name, key, value, 8 + length, types) for key, value in header.items()), key=lambda i: i.start)
     end = 8 + length
     for info in infos:
         if info.start != end:
@@ -115,7 +118,7 @@ def header(folder: Path, name: str) -> list[TensorInfo]:
     return infos
 
 
-def _info(file: str, name: str, value: Any, base: int) -> TensorInfo:
+def _info(file: str, name: str, value: Any, base: int, types: Collection[str]) -> TensorInfo:
     try:
         dtype, shape, (start, stop) = value["dtype"], tuple(value["shape"]), value["data_offsets"]
         whole = all(type(n) is int and 0 <= n < 1 << 62 for n in (*shape, start, stop))
@@ -123,18 +126,20 @@ def _info(file: str, name: str, value: Any, base: int) -> TensorInfo:
         whole = False
     if not whole or len(shape) > 8:
         raise Refused(f"{file}: the description of the tensor {name[:100]!r} is malformed.")
-    if dtype not in _WIDTH:
+    if dtype not in types:
         raise Refused(f"{file}: the tensor {name[:100]!r} has the type {str(dtype)[:20]}; save it as BF16, F16 or F32.")
     if stop - start != math.prod(shape) * _WIDTH[dtype]:
         raise Refused(f"{file}: the tensor {name[:100]!r} has another size than its shape {list(shape)} needs.")
     return TensorInfo(name, file, dtype, shape, base + start)
 
 
-def pieces(folder: Path, info: TensorInfo) -> Iterator[npt.NDArray[np.float32]]:
-    """The values of one tensor in order, flat, as float32, a few MiB at a time."""
+def pieces(
+    folder: Path, info: TensorInfo, start: int = 0, stop: int | None = None
+) -> Iterator[npt.NDArray[np.float32]]:
+    """The values of one tensor, or those from `start` to `stop`: in order, flat, as float32, a few MiB at a time."""
     with (folder / info.file).open("rb") as file:
-        file.seek(info.start)
-        left = info.count
+        file.seek(info.start + start * _WIDTH[info.dtype])
+        left = (info.count if stop is None else stop) - start
         while left:
             count = min(left, _PIECE)
             data = file.read(count * _WIDTH[info.dtype])
@@ -147,6 +152,30 @@ def pieces(folder: Path, info: TensorInfo) -> Iterator[npt.NDArray[np.float32]]:
 def _floats(data: bytes, dtype: str) -> npt.NDArray[np.float32]:
     if dtype == "F32":
         return np.frombuffer(data, dtype="<f4")
+    if dtype == "F64":
+        return np.frombuffer(data, dtype="<f8").astype(np.float32)
     if dtype == "F16":
         return np.frombuffer(data, dtype="<f2").astype(np.float32)
+    if dtype.startswith("F8"):
+        table = _eight_bits(exponent=4, mantissa=3) if dtype == "F8_E4M3" else _eight_bits(exponent=5, mantissa=2)
+        return table[np.frombuffer(data, dtype=np.uint8)]
     return (np.frombuffer(data, dtype="<u2").astype(np.uint32) << 16).view(np.float32)  # BF16: float32's upper half
+
+
+@functools.cache
+def _eight_bits(*, exponent: int, mantissa: int) -> npt.NDArray[np.float32]:
+    """What each of the 256 bytes stands for: E4M3 has no infinity and one NaN, E5M2 is a short float16.
+
+    Source: FP8 Formats for Deep Learning (Micikevicius and others, 2022), table 1.
+    """
+    code = np.arange(256)
+    sign = np.where(code >> 7, -1.0, 1.0)
+    power, fraction = (code >> mantissa) & ((1 << exponent) - 1), (code & ((1 << mantissa) - 1)) / (1 << mantissa)
+    bias = (1 << exponent - 1) - 1
+    value = np.where(power == 0, fraction * 2.0 ** (1 - bias), (1 + fraction) * 2.0 ** (power - bias))
+    if exponent == 4:
+        value[(code & 0x7F) == 0x7F] = np.nan
+    else:
+        top = power == (1 << exponent) - 1
+        value[top] = np.where(fraction[top] == 0, np.inf, np.nan)
+    return (sign * value).astype(np.float32)
