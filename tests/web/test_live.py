@@ -11,6 +11,7 @@ from rich.console import Console
 from assay.commands.live import PLAIN_SECONDS, Live
 from assay.core.budget import Budget
 from assay.core.sandbox import Sample
+from assay.core.workers.metering import Spending
 
 BUDGET = Budget(wall_seconds=600, memory_bytes=12 << 30, disk_bytes=4 << 30)
 
@@ -164,3 +165,27 @@ def test_printing_a_stage_and_drawing_never_wait_for_each_other(paper: io.String
     console.live.stage("one")
     console.live.stage("two")
     assert console.drawn == [True]
+
+
+def test_what_an_agent_spends_is_shown_beside_the_time(paper: io.StringIO, clock: Clock) -> None:
+    budget = BUDGET.model_copy(update={"tokens": 2_000_000, "dollars": 20.0})
+    with Live(budget, console=Console(file=paper, width=200), clock=clock) as live:
+        live.stage("Working")
+        live.on_sample(sample(1))
+        assert "tokens" not in drawn(live)
+        live.on_spending(Spending(calls=3, tokens=1_234_567, dollars=4.5))
+        shown = drawn(live)
+        assert "1,234,567 of 2,000,000" in shown and "$4.50 of $20.00" in shown
+        clock.now += PLAIN_SECONDS
+        live.on_sample(sample(31))
+        assert "tokens 1,234,567 of 2,000,000, money $4.50 of $20.00" in paper.getvalue()
+        live.stage("Measuring")
+        live.on_sample(sample(1))
+        assert "1,234,567" not in drawn(live)
+
+
+def test_without_a_price_only_tokens_are_shown(plain: Live) -> None:
+    plain.stage("Working")
+    plain.on_sample(sample(1))
+    plain.on_spending(Spending(calls=1, tokens=1100, dollars=None))
+    assert "1,100" in drawn(plain) and "$" not in drawn(plain)

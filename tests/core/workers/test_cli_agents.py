@@ -14,8 +14,8 @@ from inspect_ai.log import read_eval_log
 from assay.core.store import open_store
 from assay.core.workers.cli_agent import CLI_AGENTS
 from tests.conftest import WORKERS, command
+from tests.core.sandbox.conftest import processes_with
 from tests.core.workers.conftest import PROGRAMS, AgentCommand, Work
-from tests.flow.test_run import marked_processes
 
 MARKER = "sk-marker-0123456789abcdef"  # never written in what the agent is given
 
@@ -171,16 +171,16 @@ def test_killed_at_work_it_leaves_no_process_and_the_same_command_starts_again(
     hanging = agent_command("codex", [f"echo {marker}; sleep 500; echo {marker}"], *options)
     process = hanging.start()
     deadline = time.monotonic() + 120
-    while len(marked_processes(marker)) < 1 and time.monotonic() < deadline:
+    while len(processes_with(marker)) < 1 and time.monotonic() < deadline:
         time.sleep(0.2)
         assert process.poll() is None
-    assert marked_processes(marker)
+    assert processes_with(marker)
     process.kill()
     process.wait()
     deadline = time.monotonic() + 10
-    while (marked_processes(marker) or marked_processes("/opt/agent")) and time.monotonic() < deadline:
+    while (processes_with(marker) or processes_with("/opt/agent")) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert marked_processes(marker) == [] and marked_processes("/opt/agent") == []
+    assert processes_with(marker) == [] and processes_with("/opt/agent") == []
     ended = agent_command("codex", ["python nudge.py"], *options).run()
     assert ended.returncode == 1, ended.stderr
     states = [json.loads(path.read_text()) for path in (home / "runs").glob("*/state.json")]

@@ -304,7 +304,7 @@ def _evaluate(
             sandbox=sandbox,
             metadata={"worker": worker.name},
         )
-        (log,) = eval(
+        evaluated = eval(
             task,
             model=model,
             token_limit=spec.budget.tokens,
@@ -322,9 +322,9 @@ def _evaluate(
             log_level="error",
             ctl_server=False,
         )
-    if log.status == "cancelled":
+    if not evaluated or evaluated[0].status == "cancelled":  # Inspect takes the interrupt and says nothing
         raise KeyboardInterrupt
-    return log
+    return evaluated[0]
 
 
 @contextlib.contextmanager
