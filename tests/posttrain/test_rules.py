@@ -65,7 +65,7 @@ def test_a_negated_base_is_another_model(model: Path, base: Path) -> None:
 
 
 def test_weights_far_from_the_base_are_undecided(model: Path, base: Path) -> None:
-    save_file(fine_tuned(amount=0.7), model / "model.safetensors")
+    save_file(fine_tuned(amount=1.5), model / "model.safetensors")
     assert rules_of(weights(case(model, base))) == {("other-model", Severity.UNDECIDED)}
 
 

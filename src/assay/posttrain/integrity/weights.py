@@ -1,77 +1,80 @@
-"""Rule `weights`: do the weights come from the declared base, and were they trained at all?
+"""Rule `weights`: do the weights come from the declared base alone, and were they trained at all?
 
-Both checkpoints are known, so this is plain arithmetic: how far the submission is from the base, and whether its
-matrices still point the same way. Fine-tuning moves weights by a few per cent; another model of the same shape has
-matrices at right angles to the base's.
+The base and its siblings are known, so this is plain arithmetic; `assay.posttrain.provenance` does it and its page has
+the measured rates. Findings are `untouched-base`, `other-model` and `sibling`.
 """
 
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Sequence
+from pathlib import Path
 
 from assay.core.verdict import Evidence, Finding, Severity
-from assay.posttrain import checkpoint
 from assay.posttrain.integrity.case import Case
+from assay.posttrain.provenance import Origin, Provenance, SiblingEvidence, examine
 
-# Relative distance below which nothing was learned: 1e-5 of a weight's size is a 400th of bfloat16's rounding step.
-UNTOUCHED = 1e-5
-# Cosine between a matrix and the base's. Full fine-tuning keeps it above 0.99; unrelated matrices are near 0.
-RELATED, UNRELATED = 0.9, 0.5
-
-
-@dataclass(frozen=True)
-class Distance:
-    """How a tensor relates to the base's: `relative` is ‖w - base‖ / ‖base‖."""
-
-    name: str
-    relative: float
-    cosine: float
-    matrix: bool
+UNTOUCHED_BASE, OTHER_MODEL, SIBLING = "untouched-base", "other-model", "sibling"
+_VISIBLE = 0.1  # a merge of this share has to be found; where it could not be, a note says so
+_SHOWN = 5  # tensors in the evidence
 
 
 def weights(case: Case) -> list[Finding]:
-    found, base = checkpoint.tensors(case.model), checkpoint.tensors(case.base)
-    distances = [_distance(case, found[name], base[name]) for name in sorted(base)]
-    return _untouched(distances) + _other_model(distances)
+    return origin_findings(case.model, case.base, case.siblings)
 
 
-def _untouched(distances: list[Distance]) -> list[Finding]:
-    furthest = max(distances, key=lambda d: d.relative)
-    if furthest.relative > UNTOUCHED:
-        return []
-    what = "is identical to the base's" if furthest.relative == 0 else "differs from the base's by rounding only"
-    evidence = Evidence(where=furthest.name, what=f"of {len(distances)} tensors the one that moved most {what}")
-    message = "The model handed in is the base model, untouched."
-    return [Finding(rule="untouched-base", severity=Severity.VIOLATION, message=message, evidence=(evidence,))]
+def origin_findings(model: Path, base: Path, siblings: Sequence[Path], forbidden: Sequence[str] = ()) -> list[Finding]:
+    """What the weights in `model` say. `forbidden` names the task's siblings.
+
+    One that is not at hand, as a folder of its name among `siblings`, leaves the rule undecided.
+    """
+    found = examine(model, base, siblings)
+    absent = sorted(set(forbidden) - {folder.name for folder in siblings})
+    findings = _of_the_base(found)
+    for evidence in found.siblings:
+        if evidence.origin in (Origin.SIBLING, Origin.MERGE):
+            findings.append(_sibling(found, evidence))
+        elif evidence.least_visible > _VISIBLE:
+            findings.append(_dim(evidence))
+    if absent:
+        message = f"Whether the weights come from {', '.join(absent)} is not known: that model is not at hand."
+        findings.append(Finding(rule=SIBLING, severity=Severity.UNDECIDED, message=message))
+    return findings
 
 
-def _other_model(distances: list[Distance]) -> list[Finding]:
-    matrices = [d for d in distances if d.matrix]
-    strange = sorted((d for d in matrices if d.cosine < RELATED), key=lambda d: d.cosine)
-    if not strange:
-        return []
-    decided = sum(d.cosine < UNRELATED for d in matrices) > len(matrices) / 2
-    evidence = tuple(
-        Evidence(where=d.name, what="cosine with the base's tensor", score=round(d.cosine, 4)) for d in strange[:5]
+def _of_the_base(found: Provenance) -> list[Finding]:
+    if found.verdict is Origin.UNTOUCHED:
+        furthest = max(found.tensors, key=lambda tensor: tensor.moved)
+        what = "is identical to the base's" if furthest.moved == 0 else "differs from the base's by rounding only"
+        evidence = Evidence(where=furthest.name, what=f"of {len(found.tensors)} tensors the one that moved most {what}")
+        message = "The model handed in is the base model, untouched."
+        return [Finding(rule=UNTOUCHED_BASE, severity=Severity.VIOLATION, message=message, evidence=(evidence,))]
+    if found.verdict in (Origin.OTHER, Origin.INCONCLUSIVE):
+        severity = Severity.VIOLATION if found.verdict is Origin.OTHER else Severity.UNDECIDED
+        strangest = sorted(found.tensors, key=lambda tensor: tensor.base_cosine)[:_SHOWN]
+        shown = tuple(
+            Evidence(where=t.name, what="cosine with the base's tensor", score=round(t.base_cosine, 4))
+            for t in strangest
+        )
+        return [Finding(rule=OTHER_MODEL, severity=severity, message=found.reason, evidence=shown)]
+    return []
+
+
+def _sibling(found: Provenance, evidence: SiblingEvidence) -> Finding:
+    kind = "come from" if evidence.origin is Origin.SIBLING else "are a merge with"
+    low, high = evidence.interval.low, evidence.interval.high
+    message = (
+        f"The weights {kind} {evidence.name}: they hold a share of {evidence.share:.2f} ({low:.2f} to {high:.2f}) of "
+        f"what sets it apart from the base, in {evidence.layers_with_sibling} of {evidence.layers} layers."
     )
-    if decided:
-        message = f"{len(strange)} of {len(matrices)} matrices do not come from the declared base: it is another model."
-        return [Finding(rule="other-model", severity=Severity.VIOLATION, message=message, evidence=evidence)]
-    message = f"{len(strange)} of {len(matrices)} matrices are far from the base's: their origin cannot be told."
-    return [Finding(rule="other-model", severity=Severity.UNDECIDED, message=message, evidence=evidence)]
+    shown = tuple(
+        Evidence(where=t.name, what="share of the sibling's change", matches=evidence.name, score=round(t.share, 4))
+        for t in sorted(found.tensors, key=lambda t: -(t.explained or 0))[:_SHOWN]
+        if t.share is not None
+    )
+    return Finding(rule=SIBLING, severity=Severity.VIOLATION, message=message, evidence=shown)
 
 
-def _distance(case: Case, ours: checkpoint.TensorInfo, base: checkpoint.TensorInfo) -> Distance:
-    moved = dot = size = base_size = 0.0
-    pairs = zip(checkpoint.pieces(case.model, ours), checkpoint.pieces(case.base, base), strict=True)
-    for a32, b32 in pairs:
-        # float64: the sum over tens of millions of squares would lose digits in float32.
-        a, b = a32.astype(np.float64), b32.astype(np.float64)
-        moved += float(np.square(a - b).sum())
-        dot += float(a @ b)
-        size += float(a @ a)
-        base_size += float(b @ b)
-    scale = (size * base_size) ** 0.5
-    cosine = dot / scale if scale else float(size == base_size)
-    relative = (moved / base_size) ** 0.5 if base_size else float(moved > 0)
-    return Distance(base.name, relative, cosine, len(base.shape) > 1)
+def _dim(evidence: SiblingEvidence) -> Finding:
+    message = (
+        f"No share of {evidence.name} was found; after so much training only a share of {evidence.least_visible:.2f} "
+        "or more would be visible."
+    )
+    return Finding(rule=SIBLING, severity=Severity.NOTE, message=message)
