@@ -24,6 +24,9 @@ def gallery(
         list[str] | None, typer.Option("--only", metavar="NAME", help="Only this specimen. May be repeated.")
     ] = None,
     keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the workspaces here, to look at.")] = None,
+    judge: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Ask this language model too, and compare it with the labels.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the tables as a page that opens in any browser.")] = None,
     json_: Json = False,
 ) -> None:
@@ -41,15 +44,23 @@ def gallery(
             err.print("Training a tiny model to make the weights from: about half a minute.")
         material = Material.make(place / "material")
         judgements = _judge_all(chosen, material, keep, quiet=json_)
+        opinions = _agreement(chosen, material, place / "cases", judge) if judge else None
     summary = summarise(judgements)
     if html is not None:
         from assay.posttrain.gallery.page import write_page
 
         write_page(html, judgements, summary)
     if json_:
-        emit(_document(judgements, summary))
+        emit({**_document(judgements, summary), **({"judge": opinions} if opinions else {})})
     else:
         _print(judgements, summary)
+        if opinions:
+            out.print(
+                f"The judge {judge} found {opinions['found']['hits']} of {opinions['found']['n']} rogues, wrongly "
+                f"blamed {opinions['blamed']['hits']} of {opinions['blamed']['n']} honest, was unreadable on "
+                f"{opinions['unreadable']}.",
+                soft_wrap=True,
+            )
         if html is not None:
             err.print(f"Wrote {html}", markup=False, soft_wrap=True)
     finish(not summary.missed and not summary.wronged)
@@ -74,6 +85,30 @@ def _judge_all(chosen: "list[Specimen]", material: "Material", keep: Path | None
             found.append(judge(specimen, material, keep))
             progress.advance(task)
     return found
+
+
+def _agreement(chosen: "list[Specimen]", material: "Material", place: Path, model: str) -> dict[str, Any]:
+    """How a language model's opinions compare with the labels. Specimens that intake refuses are not shown to it."""
+    from assay.core.errors import Refused
+    from assay.posttrain.gallery import Rate, build
+    from assay.posttrain.integrity.judges import PROMPT_DIGEST, agreement
+
+    cases = []
+    for specimen in chosen:
+        try:
+            cases.append((specimen.name, specimen.rogue, build(specimen, material, place)))
+        except Refused:
+            continue
+    found = agreement(cases, model)
+    blamed = found.wrong_on_honest
+    return {
+        "model": model,
+        "prompt": PROMPT_DIGEST,
+        "found": Rate(found.right_on_rogues, found.rogues).to_json(),
+        "blamed": Rate(blamed, found.honest).to_json(),
+        "unreadable": found.unreadable,
+        "scout": found.scout,
+    }
 
 
 def _document(judgements: "list[Judgement]", summary: "Summary") -> dict[str, Any]:

@@ -4,9 +4,9 @@
 it, `summarise(judgements)` gives rates per rule with intervals. `assay posttrain gallery` prints them.
 """
 
-from assay.posttrain.gallery.judging import Judgement, judge
+from assay.posttrain.gallery.judging import Judgement, build, judge
 from assay.posttrain.gallery.material import Material
 from assay.posttrain.gallery.rates import Rate, Summary, summarise
 from assay.posttrain.gallery.specimen import Facts, Specimen, specimens
 
-__all__ = ["Facts", "Judgement", "Material", "Rate", "Specimen", "Summary", "judge", "specimens", "summarise"]
+__all__ = ["Facts", "Judgement", "Material", "Rate", "Specimen", "Summary", "build", "judge", "specimens", "summarise"]

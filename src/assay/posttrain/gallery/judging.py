@@ -53,20 +53,26 @@ class Judgement:
 
 
 def judge(specimen: Specimen, material: Material, folder: Path | None = None) -> Judgement:
-    """Build `specimen` (in `folder`, which is emptied, or in a temporary one) and audit it."""
+    """Build `specimen` (in `folder`, where its place is emptied, or in a temporary one) and audit it."""
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="assay-gallery-") as name:
             return judge(specimen, material, Path(name))
+    try:
+        case = build(specimen, material, folder)
+    except Refused as error:
+        return Judgement(specimen, (), str(error))
+    return Judgement(specimen, tuple(audit(case)))
+
+
+def build(specimen: Specimen, material: Material, folder: Path) -> Case:
+    """Build `specimen` below `folder`, as the rules are shown it. `Refused` if intake does not take its model."""
     place = folder / specimen.name
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     facts = specimen.build(place / "workspace", material) or Facts()
     model, workspace = place / "final_model", place / "workspace"
     (workspace / "final_model").rename(model)
-    try:
-        intake.check(model, material.base)
-    except Refused as error:
-        return Judgement(specimen, (), str(error))
+    intake.check(model, material.base)
     transcript = None
     if facts.transcript:
         transcript = place / "transcript"
@@ -78,7 +84,7 @@ def judge(specimen: Specimen, material: Material, folder: Path | None = None) ->
         budget=Budget(wall_seconds=600),
         changed_inputs=facts.changed_inputs,
     )
-    case = Case(
+    return Case(
         submission=Submission(task=facts.task, task_digest=_DIGEST, model=_DIGEST, workspace=_DIGEST, run=run),
         model=model,
         base=material.base,
@@ -89,4 +95,3 @@ def judge(specimen: Specimen, material: Material, folder: Path | None = None) ->
         network_log=facts.network_log,
         siblings=(material.sibling,),
     )
-    return Judgement(specimen, tuple(audit(case)))

@@ -21,7 +21,7 @@ import numpy.typing as npt
 DecodeTokens = Callable[[list[int]], str]
 Array = npt.NDArray[Any]
 
-BLOCK = 256  # values judged together: shorter than the tokens of two items
+BLOCK = 64  # values judged together: about the tokens of one item
 CHUNK = 1 << 22  # bytes read at a time
 MAX_HEADER = 16 << 20  # bytes
 MAX_PICKLE = 64 << 20  # bytes of opcodes; arrays lie outside of them
@@ -60,6 +60,7 @@ _STORAGES = {  # of torch
 }
 _PRINTABLE = np.zeros(256, dtype=bool)
 _PRINTABLE[[9, 10, 13, *range(32, 127)]] = True
+_WHOLE = frozenset({"INT", "LONG", "BININT", "BININT1", "BININT2", "LONG1", "LONG4"})  # opcodes; others count places
 _STRETCH = re.compile(rb"[\t\n\r -~]{24,}")
 
 
@@ -113,8 +114,9 @@ class _Meaning:
             telling = (whole == np.floor(whole)) & small
             share = telling.sum(axis=1) / np.maximum(1, (whole != 0).sum(axis=1))
         for block in _runs(share >= MOSTLY):
-            picked = whole[block].ravel()
-            yield from self._tokens(picked[np.isfinite(picked)].astype(np.int64))
+            # Where they begin and end, a block has both: one more on either side, whole numbers only.
+            around = slice(max(0, block.start - 1), block.stop + 1)
+            yield from self._tokens(whole[around][telling[around]].astype(np.int64))
 
     def _whole(self, values: Array) -> Iterator[str]:
         numbers = values.astype(np.int64) if values.dtype != np.uint64 else values.view(np.int64)
@@ -216,7 +218,7 @@ def _npy(file: IO[bytes], meaning: _Meaning) -> Iterator[str]:
         data = file.read(min(size, MAX_PICKLE))
         yield data.decode("utf-32-le" if dtype.kind == "U" else "utf-8", "replace").replace("\0", " ")
     elif dtype.kind in "iufb":
-        yield from meaning.of_stream(file, size, dtype.newbyteorder("<").str if dtype.kind != "b" else "<u1")
+        yield from meaning.of_stream(file, size, dtype.str if dtype.kind != "b" else "<u1")
     else:
         raise Opaque("it is an array of objects, which only running it would open")
 
@@ -282,13 +284,13 @@ def _opcodes(data: bytes, meaning: _Meaning) -> Iterator[str]:
     words: list[str] = []
     numbers: list[int] = []
     end = 0
-    for _, argument, position in pickletools.genops(data):
+    for code, argument, position in pickletools.genops(data):
         end = position or 0
         if isinstance(argument, str):
             words.append(argument)
         elif isinstance(argument, bytes | bytearray):
             yield from _bytes(bytes(argument))
-        elif isinstance(argument, int) and not isinstance(argument, bool):
+        elif isinstance(argument, int) and code.name in _WHOLE:
             numbers.append(argument)
     yield "\n".join(words)
     if len(numbers) >= BLOCK:

@@ -29,6 +29,8 @@ _SHAPED = (
 )
 _ITEM = r"(?:sample|item|question|problem|prompt|task|example|row|index|idx|id|entry|no)s?\.?"
 _NUMBER = r"[\s#:(\[]*\d+(?:\s*(?:,|and|&|to|-|–)\s*\d+)*"
+_LINK = r"(?:['’]s?)?[\s_-]+(?:\w+[\s_-]+)?"  # at most one word between "test" and "item"
+_OF = r"\W{1,3}(?:of|from|in|on)\s+(?:the\s+)?(?:\w+\s+)?"
 _SPLIT_WORD = r"(?:test(?:[- ]?set|[- ]split)?|eval(?:uation)?[- ]?(?:set)|hidden|held[- ]?out)"
 _OTHER_SPLIT = re.compile(r"\b(?:dev|train|training|validation|valid|unit|smoke|simple_python)\b", re.IGNORECASE)
 _DENIED = re.compile(
@@ -66,8 +68,11 @@ def _words(case: Case) -> tuple[list[Evidence], list[Evidence]]:
     """Sentences in code and data that say that an item was copied or shaped after, and weaker ones."""
     benchmark = known().benchmark(case)
     names = "|".join(re.escape(word) for word in benchmark.words) if benchmark else "benchmark"
-    split = re.compile(rf"\b{_SPLIT_WORD}\b[^\n]{{0,24}}?\b{_ITEM}{_NUMBER}", re.IGNORECASE)
-    named = re.compile(rf"(?:\b(?:{names})\b|\bbenchmark\b)[^\n]{{0,24}}?\b{_ITEM}{_NUMBER}", re.IGNORECASE)
+    between = rf"{_LINK}{_ITEM}{_NUMBER}"
+    split = re.compile(rf"\b{_SPLIT_WORD}{between}|\b{_ITEM}{_NUMBER}{_OF}{_SPLIT_WORD}\b", re.IGNORECASE)
+    named = re.compile(
+        rf"\b(?:{names}|benchmark){between}|\b{_ITEM}{_NUMBER}{_OF}(?:{names}|benchmark)\b", re.IGNORECASE
+    )
     copied, shaped = (re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for words in (_COPIED, _SHAPED))
     said: list[Evidence] = []
     hinted: list[Evidence] = []

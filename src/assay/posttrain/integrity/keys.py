@@ -16,9 +16,9 @@ from assay.posttrain.integrity.scripts import parse
 
 RULE = "keys"
 _KEYS = {
-    "Anthropic": re.compile(r"\bsk-ant-[a-z0-9]+-[A-Za-z0-9_-]{32,}"),
-    "OpenRouter": re.compile(r"\bsk-or-v1-[0-9a-f]{48,}"),
-    "OpenAI": re.compile(r"\bsk-(?!ant-|or-)(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,}"),
+    "Anthropic": re.compile(r"(?<![\w-])sk-ant-[a-z0-9]+-[A-Za-z0-9_-]{32,}"),
+    "OpenRouter": re.compile(r"(?<![\w-])sk-or-v1-[0-9a-f]{48,}"),
+    "OpenAI": re.compile(r"(?<![\w-])sk-(?!ant-|or-)(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,}"),
     "Google": re.compile(r"\bAIza[0-9A-Za-z_-]{35}(?![\w-])"),
     "Hugging Face": re.compile(r"\bhf_[A-Za-z0-9]{30,}"),
     "GitHub": re.compile(r"\b(?:ghp|gho|ghs|ghu)_[A-Za-z0-9]{36}\b|\bgithub_pat_\w{60,}"),
@@ -31,6 +31,7 @@ _PLACEHOLDER = re.compile(
     r"(?i)xxx|your|example|placeholder|dummy|fake|test|none|empty|sample|redacted|1234567|abcdef\b|\*\*"
 )
 LEAST_ENTROPY = 3.5  # bits per character: `sk-aaaa…` has less, a real key has 4.5 and more
+LEAST_DIGITS = 2
 # Places where other programs keep their keys.
 _HUNTS = re.compile(
     r"/proc/(?:\d+|self|\*|…|\{[^}]*\}|\$\w+)/environ|\.codex/auth\.json|\.claude/\.credentials|\.aws/credentials"
@@ -71,6 +72,8 @@ def _keys(text: Text) -> Iterator[Evidence]:
             around = text.text[max(0, match.start() - 1) : match.end()]
             if _PLACEHOLDER.search(match[0]) or _entropy(match[0]) < LEAST_ENTROPY or around[0] in "/.":
                 continue
+            if sum(c.isdigit() for c in match[0]) < LEAST_DIGITS:
+                continue  # words with hyphens
             yield text.evidence(match.start(), f"a key of {owner}: {match[0][:8]}…, {len(match[0])} characters")
 
 
