@@ -39,6 +39,7 @@ app.add_typer(posttrain_app, name="posttrain", help="What the arena of post-trai
 
 StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="Where files are kept.")]
 LedgerUrl = Annotated[str | None, typer.Option("--ledger", metavar="URL", help="Where verdicts are kept.")]
+Data = Annotated[list[Path] | None, typer.Option(help="A folder with models or data sets. May be repeated.")]
 SandboxName = Annotated[
     str, typer.Option("--sandbox", help="bubblewrap, or none for a worker you trust (the verdict says so).")
 ]
@@ -93,6 +94,7 @@ def run(
     prices: Annotated[Path | None, typer.Option(help="JSON: dollars per million tokens, by model.")] = None,
     reprompt: Annotated[bool, typer.Option("--reprompt", help="Ask an agent that stops to go on.")] = False,
     file: Annotated[list[Path] | None, typer.Option(help="Another file or folder for the workspace.")] = None,
+    data: Data = None,
     sandbox: SandboxName = "bubblewrap",
     store: StoreUrl = None,
     ledger: LedgerUrl = None,
@@ -101,9 +103,11 @@ def run(
     """Give a worker a task, verify what it hands in, sign the verdict. Killed, the same command continues."""
     from assay.core.arena import find_task
     from assay.core.budget import limited, parse_duration
+    from assay.core.data import use_folders
     from assay.core.run import run as run_worker
     from assay.core.workers.choose import check, choose
 
+    use_folders(data or [])
     seconds = parse_duration(budget) if budget else None
     limits = limited(find_task(task)[1].budget, seconds, tokens=tokens, dollars=dollars)
     who = choose(worker, file or [], model=model, version=agent_version, prices=prices, reprompt=reprompt)
@@ -119,17 +123,20 @@ def run(
 def verify(
     submission: Annotated[str, typer.Argument(help="A digest from `assay show`, or a folder made elsewhere.")],
     task: Annotated[str | None, typer.Option(help="The task, for a folder.")] = None,
+    data: Data = None,
     sandbox: SandboxName = "bubblewrap",
     store: StoreUrl = None,
     ledger: LedgerUrl = None,
     json_: Json = False,
 ) -> None:
     """Measure and audit a submission, again or for the first time, and sign the verdict."""
+    from assay.core.data import use_folders
     from assay.core.digest import parse_digest
     from assay.core.errors import BadInput
     from assay.core.run import submit
     from assay.core.run import verify as verify_submission
 
+    use_folders(data or [])
     with _desk(store, ledger) as (desk, _):
         if Path(submission).exists():
             if task is None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -84,15 +84,21 @@ def run(
     budget: Budget | None = None,
     sandbox: str = "bubblewrap",
     watch: Watch | None = None,
+    cell: str | None = None,
 ) -> Result:
     """Give `worker` the task, verify what it hands in, and sign the verdict into the ledger.
 
+    A run with the name `cell` is done once, whoever asks for it and from wherever: asked again, its result is returned.
     Raises `Refused` if the worker left nothing that can be taken; that is final for this run.
     """
     arena, task = find_task(task_id)
     confinement = open_sandbox(sandbox)
     budget = budget or task.budget
-    with _unfinished(task, worker, budget, sandbox) as (folder, state):
+    if cell is not None and (entry := _signed(desk, cell)) is not None:
+        return _result(entry)
+    with _unfinished(task, worker, budget, sandbox, cell) as (folder, state):
+        if state.refused is not None:
+            raise Refused(state.refused)
         if state.run is None:
             _work(arena, task, worker, budget, confinement, folder, state, desk, watch or Watch())
         if state.submission is None:
@@ -102,11 +108,30 @@ def run(
             examination = arena.verify(state.submission, desk.store, confinement, desk.report)
             state.verdict, state.records = examination.verdict, dict(examination.records)
             _save(folder, state)
-        entry = _record(state.verdict, state.submission, state.records, desk, key=f"run:{state.id}")
+        entry = _signed(desk, cell) if cell is not None else None  # signed just before an earlier try was killed
+        if entry is None:
+            key = f"cell:{cell}" if cell is not None else f"run:{state.id}"
+            try:
+                entry = _record(state.verdict, state.submission, state.records, desk, key=key)
+            except BadInput:  # somebody who was thought dead has signed this cell in the meantime: theirs counts
+                entry = _signed(desk, cell) if cell is not None else None
+                if entry is None:
+                    raise
         state.index = entry.index
         _save(folder, state)
         _sweep(folder)
-        return Result(state.run, state.verdict, entry)
+        return _result(entry)
+
+
+def _signed(desk: Desk, cell: str) -> Entry | None:
+    """The entry of a run that has a name, if it is in the ledger."""
+    return next(iter(desk.ledger.find(key=f"cell:{cell}")), None)
+
+
+def _result(entry: Entry) -> Result:
+    predicate = dict(entry.statement.predicate)
+    run_document = {name: value for name, value in predicate["run"].items() if name != "records"}
+    return Result(Run.model_validate(run_document), Verdict.model_validate(predicate["verdict"]), entry)
 
 
 def submit(task_id: str, folder: Path, store: Store) -> Digest:
@@ -118,10 +143,14 @@ def submit(task_id: str, folder: Path, store: Store) -> Digest:
     return arena.take(task, arena.stage(task, store), store, folder, made_elsewhere)
 
 
-def verify(submission: Digest, desk: Desk, *, sandbox: str = "bubblewrap") -> tuple[Verdict, Entry]:
-    """Verify a stored submission, again or for the first time, and sign the verdict."""
+def verify(
+    submission: Digest, desk: Desk, *, sandbox: str = "bubblewrap", cell: str | None = None
+) -> tuple[Verdict, Entry]:
+    """Verify a stored submission, again or for the first time, and sign the verdict; under a name, only once."""
+    if cell is not None and (signed := _signed(desk, cell)) is not None:
+        return _result(signed).verdict, signed
     examination = examine(submission, desk.store, sandbox=sandbox, report=desk.report)
-    entry = _record(examination.verdict, submission, dict(examination.records), desk, key=None)
+    entry = _record(examination.verdict, submission, dict(examination.records), desk, key=cell and f"cell:{cell}")
     return examination.verdict, entry
 
 
@@ -240,6 +269,13 @@ def _meters(finished: Finished) -> bytes:
     )
 
 
+def file_digests(worker: Worker) -> dict[str, Any]:
+    """What a worker brings, by content: two workers of one name and content are one."""
+    return {
+        name: digest_file(path) if path.is_file() else _digests(path) for name, path in sorted(worker.files.items())
+    }
+
+
 def _digests(folder: Path) -> dict[str, str]:
     """Content and permission of every file below `folder`, and links by their target."""
     found = {}
@@ -256,12 +292,21 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _unfinished(task: Task, worker: Worker, budget: Budget, sandbox: str) -> Iterator[tuple[Path, State]]:
-    """The folder and state of the run to go on with: an unfinished one of the same kind, else a new one. Locked."""
-    files = {
-        name: digest_file(path) if path.is_file() else _digests(path) for name, path in sorted(worker.files.items())
-    }
-    kind = [task.digest, worker.name, files, budget.model_dump(), sandbox]
+def _unfinished(
+    task: Task, worker: Worker, budget: Budget, sandbox: str, cell: str | None
+) -> Iterator[tuple[Path, State]]:
+    """The folder and state of the run to go on with: an unfinished one of the same kind, else a new one. Locked.
+
+    A run that has a name has one folder: if another process is at work in it, this one waits for it.
+    """
+    kind = [
+        task.digest,
+        worker.name,
+        file_digests(worker),
+        budget.model_dump(),
+        sandbox,
+        *([cell] if cell is not None else []),
+    ]
     prefix = digest_bytes(canonical_json(kind)).removeprefix("sha256:")[:12]
     runs = home() / "runs"
     runs.mkdir(exist_ok=True)
@@ -272,11 +317,11 @@ def _unfinished(task: Task, worker: Worker, budget: Budget, sandbox: str) -> Ite
         folder.mkdir(exist_ok=True)
         with (folder / "lock").open("w") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if cell is None else 0))
             except BlockingIOError:
                 continue  # another process is at work on it
             state = _load(folder) or State(id=folder.name, task=task.id, worker=worker.name)
-            if not state.finished:
+            if not state.finished or cell is not None:
                 yield folder, state
                 return
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from assay.posttrain.commands import contamination, gallery, leaderboard, override, report
+from assay.posttrain.commands import contamination, gallery, leaderboard, matrix, override, provenance, report
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -15,5 +15,7 @@ def _arena() -> None:
 app.command()(contamination.contamination)
 app.command()(leaderboard.leaderboard)
 app.command()(report.report)
+app.command()(matrix.matrix)
 app.command()(gallery.gallery)
 app.command()(override.override)
+app.command()(provenance.provenance)

@@ -12,12 +12,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from assay.core.data import data_folders
 from assay.core.digest import Digest, canonical_json, digest_bytes
 from assay.core.errors import BadInput, Unavailable
 from assay.core.scratch import scratch
 from assay.core.store import Store
 from assay.posttrain.catalogue import HubModel, Model, load
-from assay.posttrain.sources import data_folders, locate
+from assay.posttrain.sources import locate
 
 WEIGHTS = "model.safetensors"
 _RECIPE = 1  # raise it when `_dequantise` changes what it writes: the store then makes the base model anew

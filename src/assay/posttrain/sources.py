@@ -5,17 +5,15 @@ commit. Packages are found without importing them: they have dependencies that n
 """
 
 import importlib.util
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from assay.core.data import data_folders
 from assay.core.digest import Digest, digest_file
 from assay.core.errors import Unavailable
-
-DATA_VARIABLE = "ASSAY_DATA"  # folders with models and benchmark data, separated by colons; `--data` sets it
 
 
 class _Part(BaseModel):
@@ -51,10 +49,6 @@ class Source(_Part):
 
     def to_json(self) -> dict[str, Any]:
         return self.model_dump(mode="json", exclude_none=True, exclude={"advice"})
-
-
-def data_folders() -> list[Path]:
-    return [Path(text) for text in os.environ.get(DATA_VARIABLE, "").split(os.pathsep) if text]
 
 
 def package_folder(package: str) -> Path | None:

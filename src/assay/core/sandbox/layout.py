@@ -10,7 +10,7 @@ import site
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -163,10 +163,30 @@ def _private(layout: Layout, scratch_bytes: int) -> None:
     layout.arguments += ["--dir", "/var", "--symlink", "../tmp", "/var/tmp", "--dir", "/run"]  # noqa: S108
 
 
-def _device_nodes(folder: Path) -> bool:
+def graphics_devices(count: int, visible: str | None, devices: Path = Path("/dev")) -> list[str]:
+    """The names below /dev of `count` NVIDIA graphics processors and of what all of them need; none for 0.
+
+    `visible` is CUDA_VISIBLE_DEVICES as a scheduler sets it: only these may be given. `Unavailable` if there are fewer.
+    """
+    if count == 0:
+        return []
+    numbers = sorted(int(p.name.removeprefix("nvidia")) for p in devices.glob("nvidia[0-9]*") if p.name[6:].isdigit())
+    if visible is not None:
+        allowed = visible.split(",")
+        numbers = [number for number in numbers if str(number) in allowed]
+    if len(numbers) < count:
+        raise Unavailable(
+            f"The task needs {count} graphics processor(s) and {len(numbers)} can be used here: run it where there is "
+            "one, with NVIDIA's driver."
+        )
+    common = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools")
+    return [f"nvidia{number}" for number in numbers[:count]] + [name for name in common if (devices / name).exists()]
+
+
+def _device_nodes(folder: Path, names: Iterable[str]) -> bool:
     """Make device files of our own in a new folder. Whether they work there: many file systems forbid them."""
     try:
-        for name in _DEVICES:
+        for name in names:
             original = Path("/dev", name).stat()
             os.mknod(folder / name, stat.S_IFCHR | 0o666, original.st_rdev)
             (folder / name).chmod(0o666)  # the mask of the process took some away
@@ -176,13 +196,18 @@ def _device_nodes(folder: Path) -> bool:
     return True
 
 
-def _devices(layout: Layout, stack: ExitStack) -> None:
-    """For root's sandboxes, device files that nobody else uses: the worker owns them, and could take their mode away.
+def _devices(layout: Layout, spec: Spec, stack: ExitStack) -> None:
+    """The graphics processors of the budget. For root's sandboxes, device files that nobody else uses.
 
-    The folder goes with `stack`; what is mounted from it stays.
+    There the worker owns them, and could take their mode away. The folder goes with `stack`; what is mounted from it
+    stays.
     """
+    graphics = graphics_devices(spec.budget.gpus, os.environ.get("CUDA_VISIBLE_DEVICES"))
     if os.geteuid() != 0:
+        for name in graphics:
+            layout.arguments += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
         return
+    names = (*_DEVICES, *graphics)
     for parent in (None, "/dev"):
         place = Path(parent or tempfile.gettempdir())
         for left in place.glob("assay-*.devices"):  # by a supervisor that was killed while it started
@@ -190,10 +215,12 @@ def _devices(layout: Layout, stack: ExitStack) -> None:
                 shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=f"{supervisor_name()}-", suffix=".devices", dir=place))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        if _device_nodes(folder):
-            for name in _DEVICES:
+        if _device_nodes(folder, names):
+            for name in names:
                 layout.arguments += ["--dev-bind", str(folder / name), f"/dev/{name}"]
             return
+    for name in graphics:  # no file system here lets us make device files of our own
+        layout.arguments += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
 
 
 def _bind(layout: Layout, source: Path, target: str, *, writable: bool = False) -> None:
@@ -262,14 +289,15 @@ def _hidden(layout: Layout, spec: Spec, stack: ExitStack) -> None:
             layout.arguments += ["--ro-bind-data", str(descriptor), name]
 
 
-def _sealed(layout: Layout) -> None:
+def _sealed(layout: Layout, spec: Spec) -> None:
     """Last of all: what would let a process speak to the host through files that are only half private."""
     empty = "/run/assay/empty"
     layout.arguments += ["--perms", "0555", "--dir", empty]
     for name in _MASKED_FILES:
         if Path("/proc", name).exists():
             layout.arguments += ["--ro-bind", "/dev/null", f"/proc/{name}"]
-    for name in _MASKED_DIRECTORIES:
+    masked = set(_MASKED_DIRECTORIES) - ({"driver"} if spec.budget.gpus else set())  # CUDA reads its driver's settings
+    for name in sorted(masked):
         if Path("/proc", name).is_dir():
             layout.arguments += ["--perms", "0555", "--size", "4096", "--tmpfs", f"/proc/{name}"]
             layout.arguments += ["--remount-ro", f"/proc/{name}"]
@@ -282,7 +310,7 @@ def lay_out(spec: Spec, stack: ExitStack) -> Layout:
     layout = Layout()
     _system(layout)
     _private(layout, scratch_bytes=max(spec.budget.memory_bytes // 2, 1 << 20))
-    _devices(layout, stack)
+    _devices(layout, spec, stack)
     _etc(layout, stack)
     program = memory_file("init", (Path(__file__).parent / "init.py").read_bytes(), stack)
     layout.descriptors.append(program)
@@ -290,5 +318,5 @@ def lay_out(spec: Spec, stack: ExitStack) -> Layout:
     _own(layout, spec)
     _protected(layout, spec)
     _hidden(layout, spec, stack)
-    _sealed(layout)
+    _sealed(layout, spec)
     return layout
