@@ -12,6 +12,7 @@ sibling are trained for real; merges and quantised copies are computed when they
 import functools
 import json
 import math
+import os
 import random
 import sys
 import time
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # figures are for one core, and the training beside has the other
 sys.path.insert(0, str(ROOT))
 
 from assay.posttrain.provenance import examine  # noqa: E402
@@ -53,14 +55,13 @@ RECIPES: dict[str, Recipe] = {
     # made from the sibling
     "s-tuned": Recipe("sibling", "chat-b", 30, 1e-4, 31),
     "m10-tuned": Recipe("0.1*sibling", "chat-b", 30, 5e-5, 32),
-    "h-high-rate": Recipe("base", "chat-b", 40, 1e-3, 13, decay=0.1),
-    "h-lora": Recipe("base", "chat-b", 25, 2e-3, 14, method="lora"),
-    "h-rl": Recipe("base", "chat-b", 8, 5e-5, 15, method="rl"),
-    "s-long": Recipe("sibling", "chat-b", 40, 5e-4, 33, decay=0.1),
-    "m30-tuned": Recipe("0.3*sibling", "shakespeare", 25, 1e-4, 35),
-    "n-tuned": Recipe("near", "chat-b", 25, 5e-5, 34),
-    "far": Recipe("base", "chat-a+wiki", 40, 1e-3, 3, decay=0.1),
-    "lora-sibling": Recipe("base", "chat-a", 30, 2e-3, 4, method="lora"),
+    "h-high-rate": Recipe("base", "chat-b", 20, 1e-3, 13, decay=0.1),
+    "h-lora": Recipe("base", "chat-b", 12, 5e-3, 14, method="lora"),
+    "h-rl": Recipe("base", "chat-b", 4, 1e-4, 15, method="rl"),
+    "m30-tuned": Recipe("0.3*sibling", "shakespeare", 12, 2e-4, 35),
+    "s-long": Recipe("sibling", "chat-b", 15, 1e-3, 33, decay=0.1),
+    "n-tuned": Recipe("near", "chat-b", 12, 5e-5, 34),
+    "far": Recipe("base", "chat-a+wiki", 15, 1e-3, 3, decay=0.1),
 }
 
 

@@ -6,12 +6,14 @@ All take and return tensors by name in float32; `write` stores them in a type an
 import json
 import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 
 Tensors = dict[str, torch.Tensor]
+Merge = Callable[[Tensors, Tensors, float], Tensors]
 
 
 def read(folder: Path) -> Tensors:

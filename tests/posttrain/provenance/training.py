@@ -100,3 +100,27 @@ def _factors(model: LlamaForCausalLM, rank: int) -> list[torch.nn.Parameter]:
             torch.nn.utils.parametrize.register_parametrization(module, "weight", factors)
             trained += [factors.down, factors.up]
     return trained
+
+
+def reinforce(start: Path, folder: Path, steps: int, rate: float, seed: int) -> Path:
+    """Policy gradient on sampled continuations; the reward is the share of spaces, relative to the group's mean."""
+    torch.manual_seed(seed)
+    model = LlamaForCausalLM.from_pretrained(start, dtype=torch.float32)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0, betas=(0.9, 0.95))
+    prompts = windows(corpus(SECOND), seed, batch=16, width=16)
+    for _ in range(steps):
+        rows = next(prompts)
+        with torch.no_grad():
+            for _ in range(16):
+                chances = model(rows).logits[:, -1].softmax(-1)
+                rows = torch.cat([rows, torch.multinomial(chances, 1)], dim=1)
+        reward = (rows[:, 16:] == ord(" ")).float().mean(1)
+        advantage = (reward - reward.mean()) / (reward.std() + 1e-4)
+        log_p = model(rows[:, :-1]).logits[:, 15:].log_softmax(-1).gather(-1, rows[:, 16:, None])[..., 0]
+        loss = -(advantage * log_p.mean(1)).mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+    model.to(torch.bfloat16).save_pretrained(folder)
+    return folder

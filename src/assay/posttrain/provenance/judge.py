@@ -110,7 +110,10 @@ def beside(name: str, tensors: dict[str, Sums]) -> SiblingEvidence:
     holding = [layer for layer, parts in layers.items() if _holds(parts)]
     clean = [layer for layer, parts in layers.items() if _clean(parts)]
     everywhere = bool(split) and _flat(bands, total, _quiet(_add(split)))
-    share, interval = _share(split, clean=bool(clean), tensors=tensors)
+    concerned = tensors
+    if not everywhere and (holding or clean):  # a merge of some layers: the share that these have
+        concerned = {n: s for n, s in tensors.items() if _layer(n) in {*holding, *clean}}
+    share, interval = _share(concerned, clean=bool(clean))
     few = max(2, math.ceil(len(layers) / 10))
     derived = everywhere or bool(clean) or len(holding) >= few
     whole = share >= WHOLE and not (clean and share < 1 - 0.02) and (everywhere or len(holding) * 10 >= 9 * len(layers))
@@ -162,8 +165,9 @@ def _clean(parts: Sequence[Sums]) -> bool:
     return changed >= _LEAST_CHANGED and sum(sums.explained for sums in parts) >= EXPLAINED * changed
 
 
-def _share(split: Sequence[Sums], *, clean: bool, tensors: dict[str, Sums]) -> tuple[float, Interval]:
+def _share(tensors: dict[str, Sums], *, clean: bool) -> tuple[float, Interval]:
     """The median share over tensors, quiet directions alone unless the merge is plain, and the median's interval."""
+    split = [sums for sums in tensors.values() if sums.directions and _quiet(sums)[1] > 0]
     if clean or not split:
         found = sorted(s.along / s.sibling for s in tensors.values() if s.sibling)
     else:
@@ -198,9 +202,12 @@ def _by_layer(tensors: dict[str, Sums]) -> dict[str, list[Sums]]:
     """Tensors of one layer together; what is in no layer stands alone."""
     found: dict[str, list[Sums]] = {}
     for name, sums in tensors.items():
-        layer = next((part for part in name.split(".") if part.isdigit()), name)
-        found.setdefault(layer, []).append(sums)
+        found.setdefault(_layer(name), []).append(sums)
     return found
+
+
+def _layer(name: str) -> str:
+    return next((part for part in name.split(".") if part.isdigit()), name)
 
 
 def _add(parts: Sequence[Sums]) -> Sums:
