@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from assay.posttrain.board.cells import BASE, FEW_SHOT, INSTRUCT, Status
+from assay.posttrain.board.document import document
 from assay.posttrain.board.importing import read_board
 from assay.posttrain.board.published import published
 from assay.posttrain.board.scoring import Missing
-from assay.posttrain.board.standing import Leaderboard, compare, document
+from assay.posttrain.board.standing import Leaderboard, compare
 from assay.posttrain.board.tables import weights_of
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "posttrainbench"

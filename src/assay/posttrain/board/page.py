@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from assay.posttrain.board import plots
 from assay.posttrain.board.bootstrap import LEVEL, SCOPES, Scope
 from assay.posttrain.board.cells import BASE, COUNTED, FEW_SHOT, INSTRUCT, MEANINGS, Cell, Status
+from assay.posttrain.board.document import printed, printed_column
 from assay.posttrain.board.scoring import RULES, counted
-from assay.posttrain.board.standing import Leaderboard, Line, printed, printed_column
+from assay.posttrain.board.standing import Leaderboard, Line
 from assay.posttrain.board.view import neighbours
 from assay.web.figures import count
 from assay.web.page import render

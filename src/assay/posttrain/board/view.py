@@ -10,8 +10,9 @@ from rich.text import Text
 from assay.core.verdict import Interval
 from assay.posttrain.board.bootstrap import Scope
 from assay.posttrain.board.cells import COUNTED, Status
+from assay.posttrain.board.document import printed, printed_column
 from assay.posttrain.board.scoring import RULES
-from assay.posttrain.board.standing import Leaderboard, Line, Pair, printed, printed_column
+from assay.posttrain.board.standing import Leaderboard, Line, Pair
 from assay.web.figures import count
 from assay.web.plain import one_line
 

@@ -34,9 +34,10 @@ def leaderboard(
     json_: Json = False,
 ) -> None:
     """Compare agents: averages with intervals, differences, and what was not submitted, broken or flagged."""
+    from assay.posttrain.board.document import document
     from assay.posttrain.board.importing import read_board
     from assay.posttrain.board.scoring import Missing
-    from assay.posttrain.board.standing import compare, document
+    from assay.posttrain.board.standing import compare
 
     if missing not in _RULES:
         raise BadInput(f"{missing[:40]!r} is not a rule for missing scores: choose one of {', '.join(_RULES)}.")
