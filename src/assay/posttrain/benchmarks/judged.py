@@ -94,11 +94,16 @@ class Judge:
             model = get_model(name, config=GenerateConfig(**config))
         except Exception as error:  # whatever a provider raises for a missing package or key
             raise Unavailable(f"The judge {name} cannot be called: {str(error).splitlines()[0][:200]}.") from None
+        return cls.of(model, name)
+
+    @classmethod
+    def of(cls, model: Any, name: str = "") -> "Judge":
+        """An Inspect model as a judge."""
 
         async def ask(prompt: str) -> str:
-            return (await model.generate(prompt)).completion
+            return str((await model.generate(prompt)).completion)
 
-        return cls(name, ask)
+        return cls(name or str(model), ask)
 
 
 def read_arena_hard(files: Sequence[Path]) -> list[Item]:
@@ -158,17 +163,13 @@ def read_healthbench(files: Sequence[Path]) -> list[Item]:
     return items
 
 
-def pair_scores(items: Sequence[Item], answers: Sequence[str], judge: Judge) -> list[float]:
-    """Share of the games against the baseline that each answer wins, 0..1; two games, the order swapped."""
-
-    async def one(item: Item, answer: str) -> float:
-        request, ours, theirs = item.check["request"], answer[:MAX_QUOTED], item.check["baseline"][:MAX_QUOTED]
-        first = await _judged(judge, _filled(PAIR_PROMPT, request=request, a=ours, b=theirs), _PAIR_LABEL)
-        second = await _judged(judge, _filled(PAIR_PROMPT, request=request, a=theirs, b=ours), _PAIR_LABEL)
-        games = [_GAMES[first], _GAMES[_swapped(second)]]
-        return sum(won for won, _ in games) / sum(count for _, count in games)
-
-    return _all(one, items, answers)
+async def pair_score(item: Item, answer: str, judge: Judge) -> float:
+    """Share of the games against the baseline that an answer wins, 0..1; two games, the places swapped."""
+    request, ours, theirs = item.check["request"], answer[:MAX_QUOTED], item.check["baseline"][:MAX_QUOTED]
+    first = await _judged(judge, _filled(PAIR_PROMPT, request=request, a=ours, b=theirs), _PAIR_LABEL)
+    second = await _judged(judge, _filled(PAIR_PROMPT, request=request, a=theirs, b=ours), _PAIR_LABEL)
+    games = [_GAMES[first], _GAMES[_swapped(second)]]
+    return sum(won for won, _ in games) / sum(count for _, count in games)
 
 
 def _filled(template: str, **parts: str) -> str:
@@ -180,21 +181,16 @@ def _swapped(label: str) -> str:
     return label.translate(str.maketrans("AB", "BA")) if "=" not in label else label
 
 
-def rubric_scores(items: Sequence[Item], answers: Sequence[str], judge: Judge) -> list[float]:
-    """Points of the criteria that each answer meets, over the points to be had; below 0 where harm prevails."""
-
-    async def one(item: Item, answer: str) -> float:
-        conversation = "\n\n".join(f"{m.role}: {m.content}" for m in item.messages)
-        points = 0.0
-        for rubric in item.check["rubrics"]:
-            criterion = rubric["criterion"]
-            prompt = _filled(RUBRIC_PROMPT, conversation=conversation, reply=answer[:MAX_QUOTED], criterion=criterion)
-            if await _judged(judge, prompt, _RUBRIC_LABEL) == "MET":
-                points += rubric["points"]
-        possible: float = sum(r["points"] for r in item.check["rubrics"] if r["points"] > 0)
-        return points / possible
-
-    return _all(one, items, answers)
+async def rubric_score(item: Item, answer: str, judge: Judge) -> float:
+    """Points of the criteria that an answer meets, over the points to be had; below 0 where harm prevails."""
+    conversation = "\n\n".join(f"{m.role}: {m.content}" for m in item.messages)
+    points = 0.0
+    for rubric in item.check["rubrics"]:
+        parts = {"conversation": conversation, "reply": answer[:MAX_QUOTED], "criterion": rubric["criterion"]}
+        if await _judged(judge, _filled(RUBRIC_PROMPT, **parts), _RUBRIC_LABEL) == "MET":
+            points += rubric["points"]
+    possible: float = sum(r["points"] for r in item.check["rubrics"] if r["points"] > 0)
+    return points / possible
 
 
 async def _judged(judge: Judge, prompt: str, label: re.Pattern[str]) -> str:
@@ -207,13 +203,17 @@ async def _judged(judge: Judge, prompt: str, label: re.Pattern[str]) -> str:
     raise JudgeFailed(f"The judge {judge.name} gave no readable judgement in {_TRIES} tries.")
 
 
-def _all(one: Callable[[Item, str], Awaitable[float]], items: Sequence[Item], answers: Sequence[str]) -> list[float]:
+def scores(
+    one: Callable[[Item, str, Judge], Awaitable[float]], items: Sequence[Item], answers: Sequence[str], judge: Judge
+) -> list[float]:
+    """`one` for every item, some at a time."""
+
     async def gather() -> list[float]:
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def guarded(item: Item, answer: str) -> float:
             async with gate:
-                return await one(item, answer)
+                return await one(item, answer, judge)
 
         return list(await asyncio.gather(*(guarded(i, a) for i, a in zip(items, answers, strict=True))))
 

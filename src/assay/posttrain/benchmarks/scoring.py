@@ -1,6 +1,6 @@
 """From answers to scores, one function per kind of benchmark; what a kind needs besides the text is in a `Bench`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from assay.core.errors import Unavailable
@@ -15,9 +15,9 @@ BY_TEXT: dict[str, Callable[[str, Item], bool]] = {
     "number": numbers.is_right,
     "choice": choices.is_right,
 }
-JUDGED: dict[str, Callable[[Sequence[Item], Sequence[str], Judge], list[float]]] = {
-    "pairs": judged.pair_scores,
-    "rubric": judged.rubric_scores,
+JUDGED: dict[str, Callable[[Item, str, Judge], Awaitable[float]]] = {
+    "pairs": judged.pair_score,
+    "rubric": judged.rubric_score,
 }
 SCORERS = (*BY_TEXT, "program", *JUDGED)
 
@@ -39,4 +39,4 @@ def score(scorer: str, items: Sequence[Item], answers: Mapping[str, str], bench:
         return programs.scores(items, texts, bench.sandbox)
     if bench.judge is None:
         raise Unavailable("This benchmark is judged by a model: name one with --judge, and give its key to this shell.")
-    return JUDGED[scorer](items, texts, bench.judge)
+    return judged.scores(JUDGED[scorer], items, texts, bench.judge)

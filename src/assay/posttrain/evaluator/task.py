@@ -32,13 +32,13 @@ def by_text(kind: str) -> Scorer:
 def benchmark_task(name: str, kind: str, items: list[Item]) -> Task:
     return Task(
         name=name,
-        dataset=MemoryDataset([_sample(item) for item in items], name=name),
+        dataset=MemoryDataset([sample(item) for item in items], name=name),
         solver=generate(),
         scorer=by_text(kind) if kind in BY_TEXT else None,
     )
 
 
-def _sample(item: Item) -> Sample:
+def sample(item: Item) -> Sample:
     messages: list[Any] = [_ROLES[m.role](content=m.content) for m in item.messages]
     metadata = {"item": item.model_dump(), "group": item.group}
     return Sample(id=item.id, input=messages, target=item.answer(), metadata=metadata)
