@@ -90,7 +90,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: Callable[[st
             (workspace / name).write_text(text)
         monkeypatch.setenv("SCRIPTED_COMMANDS", json.dumps(commands))
         monkeypatch.setenv("SCRIPTED_TRAFFIC", str(place / "traffic.jsonl"))
-        limits = {"wall_seconds": 180.0, "memory_bytes": 4 << 30, "disk_bytes": 1 << 30} | {
+        limits = {"wall_seconds": 900.0, "memory_bytes": 4 << 30, "disk_bytes": 1 << 30} | {
             name: options.pop(name) for name in ("wall_seconds", "tokens", "dollars", "disk_bytes") if name in options
         }
         network = options.pop("network", ())
@@ -126,7 +126,7 @@ class AgentCommand:
     arguments: list[str]
     environment: dict[str, str]
 
-    def run(self, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    def run(self, timeout: float = 1500) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.arguments, env=self.environment, capture_output=True, text=True, timeout=timeout, cwd=self.cwd
         )
@@ -149,7 +149,8 @@ def agent_command(home: Path, programs: Callable[[str], Path]) -> Callable[..., 
             if not (home / "agents").exists():
                 (home / "agents").symlink_to(PROGRAMS)
         arguments = command(
-            *("run", "posttrain/bfcl-smoke:tiny-llama", "--worker", agent, "--model", "scripted/tiny", *options)
+            *("run", "posttrain/bfcl-smoke:tiny-llama", "--worker", agent, "--model", "scripted/tiny"),
+            *("--budget", "15m", *options),  # far more than it takes: this machine may be busy
         )
         variables = {
             **os.environ,

@@ -53,7 +53,7 @@ def test_an_inspect_agent_is_named_with_its_version_and_model(agent_file: Path) 
     check(mine, TEN_MINUTES, "bubblewrap")
     assert isinstance(mine, AgentWorker) and mine.name.endswith("with scripted/tiny, reprompted")
     agent_file.write_text(AGENT + "\n# changed")
-    assert choose(f"inspect:{agent_file}@mine", model="scripted/tiny").name != mine.name
+    assert choose(f"inspect:{agent_file}@mine", model="scripted/tiny", reprompt=True).name != mine.name
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,8 @@ def test_a_huge_file_of_prices_is_not_read(tmp_path: Path) -> None:
 
 
 def test_an_agent_without_a_sandbox_is_refused(assay: Assay) -> None:
+    with pytest.raises(BadInput, match="only in a sandbox"):  # before anything is done
+        check(choose("inspect:react", model="scripted/tiny"), TEN_MINUTES, "none")
     ended = assay("run", TASK, "--worker", "inspect:react", "--model", "mockllm/model", "--sandbox", "none")
     assert ended.returncode == 2 and "only in a sandbox" in ended.stderr and "Traceback" not in ended.stderr
 

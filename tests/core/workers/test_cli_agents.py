@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,10 @@ from inspect_ai.log import read_eval_log
 from assay.core.store import open_store
 from assay.core.workers.cli_agent import CLI_AGENTS
 from tests.conftest import WORKERS, command
-from tests.core.sandbox.conftest import processes_with
+from tests.core.sandbox.conftest import processes_with, wait_until
 from tests.core.workers.conftest import PROGRAMS, AgentCommand, Work
+
+pytestmark = pytest.mark.timeout(1800)
 
 MARKER = "sk-marker-0123456789abcdef"  # never written in what the agent is given
 
@@ -170,14 +173,14 @@ def test_killed_at_work_it_leaves_no_process_and_the_same_command_starts_again(
     options = ("--file", nudge, "--json")
     hanging = agent_command("codex", [f"echo {marker}; sleep 500; echo {marker}"], *options)
     process = hanging.start()
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while len(processes_with(marker)) < 1 and time.monotonic() < deadline:
         time.sleep(0.2)
         assert process.poll() is None
     assert processes_with(marker)
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while (processes_with(marker) or processes_with("/opt/agent")) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert processes_with(marker) == [] and processes_with("/opt/agent") == []
@@ -233,3 +236,19 @@ def test_an_installation_that_was_cut_short_is_made_anew(tmp_path: Path, monkeyp
     with pytest.raises(Unavailable, match="404 Not Found"):
         install(program, "9.9.9")
     assert sorted(p.name for p in installed.folder.parent.iterdir() if not p.name.endswith(".lock")) == ["p-1.2.3"]
+
+
+def test_an_installation_ends_with_the_process_that_wanted_it(tmp_path: Path) -> None:
+    marker = f"marker-{os.getpid()}-{time.time_ns()}"
+    npm = tmp_path / "npm"
+    npm.write_text(f"#!/bin/sh\nexec python3 -c 'import time; time.sleep(300)' {marker}\n")
+    npm.chmod(0o755)
+    program = (
+        "from assay.core.workers.installing import Program, install\ninstall(Program('p', 'p', '1.0.0', (('p', 'p'),)))"
+    )
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "ASSAY_HOME": str(tmp_path / "home")}
+    process = subprocess.Popen([sys.executable, "-c", program], env=environment)
+    assert wait_until(lambda: processes_with(marker) != [], seconds=60)
+    process.kill()
+    process.wait()
+    assert wait_until(lambda: processes_with(marker) == [], seconds=30)

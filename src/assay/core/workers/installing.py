@@ -4,11 +4,13 @@ It is kept in Assay's home as `agents/NAME-VERSION` and mounted read-only into s
 packages' install scripts, so nothing of a package runs outside a sandbox.
 """
 
+import ctypes
 import fcntl
 import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +23,8 @@ from assay.core.home import home
 
 _VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}(-[0-9A-Za-z.-]{1,64})?")
 _INSTALL_SECONDS = 1200
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 _MACHINES = {"x86_64": "x64", "aarch64": "arm64"}
 
 
@@ -103,6 +107,7 @@ def _install(program: Program, version: str, folder: Path) -> None:
             timeout=_INSTALL_SECONDS,
             stdin=subprocess.DEVNULL,
             cwd=new,
+            preexec_fn=_end_with_parent,  # else the next process that installs it would meet this one
         )
     except subprocess.TimeoutExpired:
         shutil.rmtree(new)
@@ -112,6 +117,10 @@ def _install(program: Program, version: str, folder: Path) -> None:
         raise Unavailable(f"npm could not install {packages[0]} ({_why(done.stderr)}): check the version and npm.")
     _link(program, new)
     new.rename(folder)
+
+
+def _end_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _why(complaint: str) -> str:
