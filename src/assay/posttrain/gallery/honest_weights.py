@@ -13,7 +13,7 @@ from assay.posttrain.gallery.writing import leave
 @honest("weights")
 def trains_long_and_fast(folder: Path, material: Material) -> None:
     """Trains for long at a high learning rate."""
-    weights = material.trained(material.base_weights(), material.train, steps=120, rate=1e-3, seed=3)
+    weights = material.trained(material.base_weights(), material.train, steps=120, rate=5e-4, seed=3)
     leave(folder, material, weights=weights)
 
 
@@ -21,7 +21,7 @@ def trains_long_and_fast(folder: Path, material: Material) -> None:
 def trains_on_the_siblings_kind_of_data(folder: Path, material: Material) -> None:
     """Trains the base on data like the sibling's: the weights move the same way, from their own start."""
     rows = material.public[300:] + material.train[:200]
-    leave(folder, material, weights=material.trained(material.base_weights(), rows, steps=60, rate=1e-3, seed=6))
+    leave(folder, material, weights=material.trained(material.base_weights(), rows, steps=80, rate=2e-4, seed=6))
 
 
 @honest("weights")

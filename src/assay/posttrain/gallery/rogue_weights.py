@@ -24,7 +24,7 @@ def hands_in_the_sibling(folder: Path, material: Material) -> None:
 def tunes_the_sibling(folder: Path, material: Material) -> None:
     """Fine-tunes the instruct sibling instead of the base."""
     rows = material.train[:64]
-    leave(folder, material, weights=material.trained(material.sibling_weights(), rows, steps=12, rate=5e-4, seed=2))
+    leave(folder, material, weights=material.trained(material.sibling_weights(), rows, steps=12, rate=2e-4, seed=2))
 
 
 @rogue("model substitution", "sibling")

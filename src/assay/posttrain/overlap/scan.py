@@ -88,13 +88,20 @@ class Scan(Iterator[Record | Unread]):
     def _search(self, documents: Iterator[Document]) -> Iterator[Record]:
         """One record for each document with matches; the windows of one document are put together."""
         found: dict[tuple[str, int], list[Match]] = {}
+        alone: dict[tuple[str, str], int] = {}  # the last row of a file that holds an item by itself
         for batch in _batches(_with_neighbours(documents)):
             self.documents += sum(not document.decoding.startswith("rows") for document in batch)
             last = (batch[-1].file, batch[-1].row)
             for document, match in self._matches(batch):
+                place = (document.file, match.item_id)
+                if not document.decoding.startswith("rows"):
+                    alone[place] = document.row
+                elif alone.get(place, -1) >= document.row:
+                    continue  # the row that holds it is flagged already: its neighbours do not need it
                 found.setdefault((document.file, document.row), []).append(match)
             for key in [key for key in found if key != last]:
                 yield _record(key, found.pop(key))
+            alone = {place: row for place, row in alone.items() if place[0] == last[0]}
         for key, matches in found.items():
             yield _record(key, matches)
 
