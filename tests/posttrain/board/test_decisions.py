@@ -6,6 +6,7 @@ import pytest
 
 from assay.core.errors import BadInput
 from assay.core.store import Store, open_store
+from assay.posttrain import catalogue
 from assay.posttrain.board.bootstrap import Scope
 from assay.posttrain.board.cells import Board, Cell, Status
 from assay.posttrain.board.decisions import ledger_board, of_this_arena, read_items
@@ -16,8 +17,8 @@ from tests.posttrain.board.conftest import CHEATING, UNREAD, Book
 TASK = "gsm8k:smollm2-135m"
 
 
-def board_of(book: Book, pattern: str | None = None) -> Board:
-    return ledger_board(of_this_arena(book.ledger.entries(), pattern), book.store)
+def board_of(book: Book, *patterns: str) -> Board:
+    return ledger_board(of_this_arena(book.ledger.entries(), patterns), book.store)
 
 
 def cells(book: Book) -> list[Cell]:
@@ -126,6 +127,7 @@ def test_a_record_that_is_not_in_the_store_is_no_reason_to_show_nothing(book: Bo
 
 def test_tasks_can_be_chosen_by_a_pattern(filled: Book) -> None:
     assert {c.benchmark for c in board_of(filled, "*eval:*").cells} == {"humaneval"}
+    assert {c.benchmark for c in board_of(filled, "*eval:*", "gsm8k:*").cells} == {"humaneval", "gsm8k"}
     with pytest.raises(BadInput, match="no verdict"):
         board_of(filled, "nothing*")
 
@@ -139,7 +141,33 @@ def test_the_published_matrix_has_the_published_weights_and_others_equal_ones(bo
     measured = board.cells[0]
     assert (measured.benchmark, measured.model) == ("gsm8k", "Qwen3-4B-Base")
     book.add(TASK, "python a.py", 0.5)
-    assert board_of(book).weights == {"gsm8k": 1.0}
+    mixed = board_of(book)
+    assert mixed.weights == {"gsm8k": 1.0}
+    assert any("choose with --task" in note for note in mixed.notes)
+
+
+def test_every_task_of_the_published_suite_is_of_the_published_matrix(book: Book) -> None:
+    suite = catalogue.load().suites["posttrainbench"]
+    for benchmark in suite.benchmarks:
+        for model in suite.models:
+            book.add(f"{benchmark}:{model}", "python a.py", 0.5, n=4)
+    board = board_of(book)
+    assert len(board.cells) == 28
+    assert {cell.status for cell in board.cells} == {Status.SCORED}
+
+
+def test_hidden_items_are_a_benchmark_of_their_own(book: Book) -> None:
+    book.add("gsm8k:qwen3-4b", "python a.py", 0.5)
+    book.add("gsm8k:qwen3-4b:hidden", "python a.py", 0.5)
+    board = board_of(book)
+    assert {(c.benchmark, c.model) for c in board.cells} == {("gsm8k", "qwen3-4b"), ("gsm8k (hidden)", "qwen3-4b")}
+
+
+def test_only_tasks_that_somebody_was_given_can_be_left_out(book: Book) -> None:
+    book.add(TASK, "python a.py", 0.5)
+    book.add("bfcl-smoke:tiny-llama", "python b.py", 0.5)
+    absent = {(c.agent, c.benchmark, c.model) for c in board_of(book).cells if c.status is Status.NOT_SUBMITTED}
+    assert absent == {("python a.py", "bfcl-smoke", "tiny-llama"), ("python b.py", "gsm8k", "smollm2-135m")}
 
 
 def test_a_worker_named_like_a_baseline_is_not_taken_for_it(book: Book) -> None:

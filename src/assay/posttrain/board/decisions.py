@@ -49,14 +49,14 @@ class ItemScores:
     submission: Items
 
 
-def of_this_arena(entries: Iterable[Entry], pattern: str | None = None) -> list[Decision]:
-    """The verdicts that count: of this arena and of tasks like `pattern`, the latest on each run, in order."""
+def of_this_arena(entries: Iterable[Entry], patterns: Sequence[str] = ()) -> list[Decision]:
+    """The verdicts that count: of this arena and of tasks like one of `patterns`, the latest on each run, in order."""
     latest: dict[str, Decision] = {}
     for decision in read_all(entries)[0]:
         name = decision.verdict.task.removeprefix(ARENA)
         if not decision.verdict.task.startswith(ARENA) or ":" not in name:
             continue
-        if pattern is not None and not fnmatchcase(name, pattern):
+        if patterns and not any(fnmatchcase(name, pattern) for pattern in patterns):
             continue
         run = f"run {decision.run.id}" if decision.run else decision.verdict.submission
         latest.pop(run, None)
@@ -81,9 +81,13 @@ def measure(verdict: Verdict, name: str) -> Measure | None:
 
 
 def place(verdict: Verdict) -> tuple[str, str]:
-    """Benchmark and model of a task's name."""
-    benchmark, _, model = verdict.task.removeprefix(ARENA).rpartition(":")
-    return one_line(benchmark, _NAME), one_line(model, _NAME)
+    """Benchmark and model of a task's name, BENCHMARK:MODEL or BENCHMARK:MODEL:MODE.
+
+    Another mode measures on other items: it is a benchmark of its own.
+    """
+    benchmark, _, rest = verdict.task.removeprefix(ARENA).partition(":")
+    model, _, mode = rest.partition(":")
+    return one_line(f"{benchmark} ({mode})" if mode else benchmark, _NAME), one_line(model, _NAME)
 
 
 def read_items(store: Store, digest: Digest) -> ItemScores:
@@ -131,16 +135,23 @@ def ledger_board(decisions: Sequence[Decision], store: Store) -> Board:
 def _board(cells: list[Cell], base: dict[tuple[str, str], Point], notes: list[str]) -> Board:
     known = published()
     names, models = _matrix(cells, known)
-    official = set(names) <= known.task_names.keys() and all(_published_model(m, known) for m in models)
+    places = list(dict.fromkeys((cell.benchmark, cell.model) for cell in cells))
+    published_ones = [p for p in places if p[0] in known.task_names and _published_model(p[1], known)]
+    official = len(published_ones) == len(places)
+    if published_ones and not official:
+        notes.append(
+            "Tasks of the published matrix and others are averaged together, with equal weights: choose with --task."
+        )
     baselines: dict[str, Baseline] = {BASE: base}
     weights, why = equal_weights(names), "equal: the published weights hold for the published matrix only"
     if official:
         names, models = [b.name for b in known.benchmarks], list(known.bases)
+        places = [(name, model) for name in names for model in models]
         cells = [_renamed(cell, known) for cell in cells]
         own = {(known.task_names[b], _published_model(m, known) or m): point for (b, m), point in base.items()}
         baselines = {**known.baselines, BASE: {**known.baselines[BASE], **own}}
         weights, why = weights_of(known.baselines, known), "as published (PostTrainBench, equation 1)"
-    cells += _absent(cells, names, models)
+    cells += _absent(cells, places)
     return Board(
         title="Post-training",
         benchmarks=tuple(_benchmark(name, cells, known) for name in names),
@@ -214,14 +225,13 @@ def _renamed(cell: Cell, known: Published) -> Cell:
     return Cell(**{**vars(cell), "benchmark": known.task_names[cell.benchmark], "model": model})
 
 
-def _absent(cells: Sequence[Cell], names: Sequence[str], models: Sequence[str]) -> list[Cell]:
-    """A cell without a submission wherever an agent has none."""
+def _absent(cells: Sequence[Cell], places: Sequence[tuple[str, str]]) -> list[Cell]:
+    """A cell without a submission for each of the tasks, `places`, that an agent has none for."""
     there = {(cell.agent, cell.benchmark, cell.model) for cell in cells}
     return [
         Cell(agent, model, name, "1", Status.NOT_SUBMITTED, None, 0, detail="no verdict in the ledger")
         for agent in dict.fromkeys(cell.agent for cell in cells)
-        for name in names
-        for model in models
+        for name, model in places
         if (agent, name, model) not in there
     ]
 

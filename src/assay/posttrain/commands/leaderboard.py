@@ -27,7 +27,9 @@ def leaderboard(
     missing: Annotated[
         str, typer.Option(help="What counts without a valid score: base (as the paper has it), drop or zero.")
     ] = "base",
-    task: Annotated[str | None, typer.Option(metavar="PATTERN", help="Of the ledger, only these: '*:NAME'.")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Of the ledger, only these: '*:NAME'. May be repeated.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page that opens in any browser.")] = None,
     store: Annotated[str | None, typer.Option("--store", metavar="URL", help="Where files are kept.")] = None,
     ledger: Annotated[str | None, typer.Option("--ledger", metavar="URL", help="Where verdicts are kept.")] = None,
@@ -61,11 +63,11 @@ def leaderboard(
         out.print(leaderboard_table(found, out.width))
 
 
-def _own(task: str | None, store: str | None, ledger: str | None) -> "Board":
+def _own(task: list[str] | None, store: str | None, ledger: str | None) -> "Board":
     from assay.core.ledger import open_ledger
     from assay.core.store import open_store
     from assay.posttrain.board.decisions import ledger_board, of_this_arena
 
     with open_ledger(ledger, create=False) as book:
-        decisions = of_this_arena(book.entries(), task)
+        decisions = of_this_arena(book.entries(), task or ())
     return ledger_board(decisions, open_store(store))

@@ -15,7 +15,9 @@ def report(
     agent: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only this worker, as `assay show` names it.")
     ] = None,
-    task: Annotated[str | None, typer.Option(metavar="PATTERN", help="Only these tasks: '*:smollm2-135m'.")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Of the ledger, only these: '*:NAME'. May be repeated.")
+    ] = None,
     ledger: Annotated[str | None, typer.Option("--ledger", metavar="URL", help="Where verdicts are kept.")] = None,
     json_: Json = False,
 ) -> None:
@@ -27,7 +29,7 @@ def report(
     from assay.web.page import write_page
 
     with open_ledger(ledger, create=False) as book:
-        everything = of_this_arena(book.entries(), task)
+        everything = of_this_arena(book.entries(), task or ())
     chosen = [
         decision for decision in everything if agent is None or agent in (decision.worker, agent_name(decision.worker))
     ]
