@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from assay.core.budget import Budget, Spent
-from assay.core.task import Run, Submission, Task
+from assay.core.task import AgentRecord, Run, Submission, Task, Usage
 from assay.core.verdict import Evidence, Finding, Interval, Measure, Verdict
 from assay.web.meters import COLUMNS, Meters
 
@@ -18,7 +18,7 @@ FORMATS = Path(__file__).parents[2] / "docs" / "formats"
     ("page", "models"),
     [
         ("verdict.md", (Verdict, Measure, Interval, Finding, Evidence)),
-        ("submission.md", (Task, Budget, Submission, Run, Spent, Meters)),
+        ("submission.md", (Task, Budget, Submission, Run, AgentRecord, Usage, Spent, Meters)),
     ],
 )
 def test_every_field_is_documented(page: str, models: tuple[type[BaseModel], ...]) -> None:
