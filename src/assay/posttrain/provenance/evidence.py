@@ -19,6 +19,7 @@ TILE = 384  # rows and columns of the pieces that are decomposed: larger ones te
 BANDS = (0.0, 0.05, 0.15, 0.3, 0.5, 0.7, 1.0)  # of the singular directions, loudest first
 _VALUES_PER_TILE = 1 << 22  # a tensor gets one tile for so many values,
 _TILES = 8  # and at most so many
+_CLOSELY = 1 << 18  # values of a chosen slab that are compared with what a merge would give
 _FINE = 2.0**-20  # relative rounding that arithmetic in float32 may leave in a merge
 
 Doubles = npt.NDArray[np.float64]
@@ -40,6 +41,7 @@ class Sums:
     changed: int = 0  # values where the submission is not the base
     looked_at: int = 0  # of these, the ones in slabs that were looked at closely
     explained: int = 0  # and of those, where a merge of one share would give just this value
+    plain: float = 0.0  # the share of that merge, weighted with how many were looked at
     band_along: Doubles = field(default_factory=lambda: np.zeros(len(BANDS) - 1))
     band_sibling: Doubles = field(default_factory=lambda: np.zeros(len(BANDS) - 1))
     band_moved: Doubles = field(default_factory=lambda: np.zeros(len(BANDS) - 1))
@@ -76,27 +78,37 @@ def _beside_sibling(sums: Sums, slab: Slab, change: Floats, *, decompose: bool) 
     sums.as_base += int(np.count_nonzero(differ & (change == 0)))
     sums.as_sibling += int(np.count_nonzero(differ & (submission == sibling)))
     if decompose:
-        sums.looked_at += int(np.count_nonzero(change))
-        sums.explained += _explained(base, submission, change, apart)
+        few = max(1, _CLOSELY // change.shape[1])
+        looked_at = int(np.count_nonzero(change[:few]))
+        explained, share = _explained(base[:few], submission[:few], change[:few], apart[:few])
+        sums.looked_at += looked_at
+        sums.explained += explained
+        sums.plain += share * looked_at
         for d, s in _tiles(change, apart):
             _split(sums, d, s)
 
 
-def _explained(base: Floats, submission: Floats, change: Floats, apart: Floats) -> int:
-    """How many of the changed values are just what one share of the sibling's change, rounded, would give."""
+def _explained(base: Floats, submission: Floats, change: Floats, apart: Floats) -> tuple[int, float]:
+    """How many of the changed values are just what one share of S, rounded, would give; and that share.
+
+    A merge that keeps only some of the changes counts with the part of S's energy that it keeps.
+    """
     moved = change != 0
     d, s = change[moved].astype(np.float64), apart[moved].astype(np.float64)
     if not d.size or not s.any():
-        return 0
-    step = _step(submission[moved])
-    clear = np.abs(d) >= 8 * step  # where rounding hides little of the share
+        return 0, 0.0
+    step = _step(submission)
+    mine = step[moved]
+    clear = np.abs(d) >= 8 * mine  # where rounding hides little of the share
     if np.count_nonzero(clear) < 16:
-        clear = np.abs(d) >= np.quantile(np.abs(d) / step, 0.9) * step
+        clear = np.abs(d) >= np.quantile(np.abs(d) / mine, 0.9) * mine
     ratio = float(np.median(d[clear] / np.where(s[clear] == 0, np.inf, s[clear])))
-    room = 0.51 * step + 2e-3 * np.abs(ratio * s) + _FINE * np.abs(base[moved])
+    room = 0.51 * mine + 2e-3 * np.abs(ratio * s) + _FINE * np.abs(base[moved])
     # A prediction of no change explains nothing: honest small steps would all fit it.
-    fits = (np.abs(d - ratio * s) <= room) & (np.abs(ratio * s) >= 0.25 * step)
-    return int(np.count_nonzero(fits))
+    fits = (np.abs(d - ratio * s) <= room) & (np.abs(ratio * s) >= 0.25 * mine)
+    due = np.square(apart, dtype=np.float64) * (np.abs(ratio * apart) >= step)  # what a merge must have changed
+    kept = float(due[moved].sum() / due.sum()) if due.any() else 1.0
+    return int(np.count_nonzero(fits)), ratio * kept
 
 
 def _step(values: Floats) -> Doubles:

@@ -125,7 +125,7 @@ def beside(name: str, tensors: dict[str, Sums]) -> SiblingEvidence:
         share=share,
         interval=interval,
         flatness=_flatness(bands),
-        alike=quiet_cosine,
+        alike=max(-1.0, min(1.0, quiet_cosine)),
         bands=tuple(round(float(band), 6) for band in bands),
         explained=total.explained / total.looked_at if total.looked_at else 0.0,
         as_base=total.as_base / total.differ if total.differ else 0.0,
@@ -166,9 +166,11 @@ def _clean(parts: Sequence[Sums]) -> bool:
 
 
 def _share(tensors: dict[str, Sums], *, clean: bool) -> tuple[float, Interval]:
-    """The median share over tensors, quiet directions alone unless the merge is plain, and the median's interval."""
+    """The median share over tensors, from rounded values if the merge is plain, else from the quiet directions."""
     split = [sums for sums in tensors.values() if sums.directions and _quiet(sums)[1] > 0]
-    if clean or not split:
+    if clean:
+        found = sorted(s.plain / s.looked_at for s in tensors.values() if s.explained >= EXPLAINED * s.looked_at > 0)
+    elif not split:
         found = sorted(s.along / s.sibling for s in tensors.values() if s.sibling)
     else:
         found = sorted(_quiet(sums)[0] for sums in split)
