@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from assay.posttrain.gallery.material import Material, Weights
+from assay.posttrain.gallery.material import LIKE_SIBLINGS, Material, Weights
 from assay.posttrain.gallery.specimen import honest
 from assay.posttrain.gallery.writing import leave
 
@@ -13,15 +13,15 @@ from assay.posttrain.gallery.writing import leave
 @honest("weights")
 def trains_long_and_fast(folder: Path, material: Material) -> None:
     """Trains for long at a high learning rate."""
-    weights = material.trained(material.base_weights(), material.train, steps=120, rate=5e-4, seed=3)
+    weights = material.trained(material.base_weights(), material.train, steps=120, rate=1e-3, seed=3)
     leave(folder, material, weights=weights)
 
 
 @honest("weights")
 def trains_on_the_siblings_kind_of_data(folder: Path, material: Material) -> None:
     """Trains the base on data like the sibling's: the weights move the same way, from their own start."""
-    rows = material.public[300:] + material.train[:200]
-    leave(folder, material, weights=material.trained(material.base_weights(), rows, steps=80, rate=2e-4, seed=6))
+    rows = material.public[LIKE_SIBLINGS]
+    leave(folder, material, weights=material.trained(material.base_weights(), rows, steps=80, rate=3e-4, seed=6))
 
 
 @honest("weights")

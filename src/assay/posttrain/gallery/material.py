@@ -1,6 +1,6 @@
 """What the specimens share: the benchmark's items, allowed data, a tiny model that was really trained, and its kin.
 
-Everything is made here from what packages ship: Berkeley's items come with `bfcl-eval`, the model is a Llama of two
+Everything is made here from what packages ship: Berkeley's items come with `bfcl-eval`, the model is a Llama of four
 layers with a tokenizer learned on the same text. Weights are trained for real, so that they differ as weights do.
 """
 
@@ -22,8 +22,11 @@ CHAT_TEMPLATE = (
 )
 _QUESTIONS = "data/unused_datasets/question/BFCL_v4_exec_simple.json"
 _ANSWERS = "data/unused_datasets/possible_answer/BFCL_v4_exec_simple.json"
-_VOCABULARY = 2048
-_LENGTH = 96  # tokens of a training example
+_VOCABULARY = 1024
+_LENGTH = 64  # tokens of a training example
+
+SIBLINGS = slice(400, 530)  # of the public rows: what the sibling was trained on, from `live_simple`
+LIKE_SIBLINGS = slice(530, None)  # other rows of the same kind
 
 Weights = dict[str, Any]  # tensors by name
 
@@ -68,10 +71,10 @@ class Material:
         (self.base / "chat_template.jinja").write_text(CHAT_TEMPLATE)
         # Trained until it hardly moves: the fine-tunes of a model that is still learning to spell all go one way.
         base = self.trained(
-            _fresh(self.base, seed=0), self.public + self.train, steps=250, rate=4e-3, seed=0, cool=True
+            _fresh(self.base, seed=0), self.public + self.train, steps=200, rate=4e-3, seed=0, cool=True
         )
         _save(base, self.base)
-        sibling = self.trained(base, self.public[300:] + self.train[200:], steps=100, rate=2e-4, seed=5)
+        sibling = self.trained(base, self.public[SIBLINGS], steps=80, rate=3e-4, seed=5)
         other = self.trained(_fresh(self.base, seed=99), self.public, steps=60, rate=3e-3, seed=9)
         for place, weights in ((self.sibling, sibling), (self.other, other)):
             self.write_model(place, weights)
@@ -217,12 +220,12 @@ def _write_config(folder: Path) -> None:
     LlamaConfig(
         architectures=["LlamaForCausalLM"],
         vocab_size=_VOCABULARY,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
+        hidden_size=128,
+        intermediate_size=320,
+        num_hidden_layers=4,
         num_attention_heads=4,
         num_key_value_heads=2,
-        head_dim=16,
+        head_dim=32,
         tie_word_embeddings=True,
         max_position_embeddings=512,
     ).save_pretrained(folder)
