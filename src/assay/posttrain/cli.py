@@ -2,7 +2,7 @@
 
 import typer
 
-from assay.posttrain.commands import contamination, gallery, leaderboard, matrix, override, provenance, report
+from assay.posttrain.commands import add, contamination, gallery, leaderboard, matrix, override, provenance, report
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -12,6 +12,7 @@ def _arena() -> None:
     """What the arena of post-training has beyond the common verbs."""
 
 
+app.command()(add.add)
 app.command()(contamination.contamination)
 app.command()(leaderboard.leaderboard)
 app.command()(report.report)

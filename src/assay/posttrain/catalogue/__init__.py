@@ -182,7 +182,7 @@ def _parse(data: bytes, name: str, folder: Path | None) -> Catalogue:
 
 def _with_template(model: Model, name: str, folder: Path | None) -> Model:
     ours = files("assay.posttrain") / "templates" / model.template
-    theirs = folder / model.template if folder else None
+    theirs = folder / model.template if folder and "/" not in model.template else None
     if theirs is not None and theirs.is_file() and theirs.stat().st_size <= MAX_CATALOGUE:
         return model.model_copy(update={"chat_template": theirs.read_text()})
     if "/" in model.template or not ours.is_file():
