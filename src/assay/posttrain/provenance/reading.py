@@ -79,7 +79,7 @@ def shared(checkpoints: tuple[Weights, ...]) -> tuple[list[Shared], list[str]]:
     """The tensors that can be compared, and the names of the first checkpoint that cannot."""
     first, *others = checkpoints
     found, strange = [], []
-    for name, info in first.tensors.items():
+    for name, info in sorted(first.tensors.items()):  # however they are spread over files
         if name == HEAD and all(_tied(weights) for weights in checkpoints):
             continue  # it is the embedding, which is compared under its own name
         matched = [weights.tensors.get(name) for weights in others]
