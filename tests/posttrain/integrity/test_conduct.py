@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from assay.core.arena import find_arena
 from assay.core.sandbox import NetworkRequest
 from assay.core.verdict import Severity
 from assay.posttrain.integrity import RULES, Case, Rule
@@ -15,6 +16,7 @@ from assay.posttrain.integrity.hosted import hosted_models
 from assay.posttrain.integrity.indirect import forbidden_model, indirect, lookup
 from assay.posttrain.integrity.judging import injection, planted_verdict
 from assay.posttrain.integrity.keys import keys
+from assay.posttrain.integrity.known import known
 from tests.posttrain.integrity.conftest import HIDDEN, Item, Workspace
 
 KEY = "sk-proj-" + "aB3dE6fG9hJ2kL5mN8pQ1rS4tU7vW0xY3zA6bC9dE2fG5"
@@ -266,6 +268,13 @@ def test_gsm8ks_train_split_is_allowed_and_its_test_split_is_not(workspace: Work
     task = "posttrain/gsm8k:qwen3-1.7b"
     assert not rejected(indirect, workspace({"a.py": text.format("train")}, task=task))
     assert rejected(indirect, workspace({"a.py": text.format("test")}, task=task))
+
+
+def test_every_task_of_the_catalogue_is_of_a_known_benchmark(workspace: Workspace) -> None:
+    for task in find_arena("posttrain").tasks():
+        case = workspace({}, task=task.id)
+        assert known().benchmark(case) is not None, task.id
+        assert known().siblings_of(case) or "tiny" in task.id, task.id
 
 
 def test_a_set_that_holds_another_benchmark_is_no_matter(workspace: Workspace) -> None:

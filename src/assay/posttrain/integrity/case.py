@@ -43,10 +43,14 @@ class Case:
 
     @property
     def benchmark(self) -> str:
-        """The task's name without its arena and model: `bfcl-simple`, `gsm8k`."""
-        return self.submission.task.partition("/")[2].partition(":")[0]
+        """The first part of the task's name, `BENCHMARK:MODEL` and perhaps a mode: `bfcl-simple`, `gsm8k`."""
+        return self._names[0]
 
     @property
     def base_name(self) -> str:
         """The declared base model's name: `smollm2-135m`."""
-        return self.submission.task.split(":")[1]
+        return self._names[1] if len(self._names) > 1 else ""
+
+    @property
+    def _names(self) -> list[str]:
+        return self.submission.task.partition("/")[2].split(":")
