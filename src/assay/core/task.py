@@ -110,7 +110,9 @@ class Run(_Document):
 
     schema_: Literal["assay.run/1"] = Field(default="assay.run/1", alias="schema")
     id: str
-    worker: str = Field(description="the worker as it was named on the command line")
+    worker: str = Field(
+        description="the worker as it was named on the command line; an agent with its version and model"
+    )
     sandbox: str = Field(description="what kept the worker in: bubblewrap, none, or unknown for a folder handed in")
     budget: Budget
     spent: Spent | None = None

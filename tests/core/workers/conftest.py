@@ -141,9 +141,17 @@ class AgentCommand:
         return self.environment["ASSAY_HOME"]
 
 
+@pytest.fixture(scope="session")
+def shared_home(staged_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home for the runs that do not mind each other: the base model is measured once."""
+    place = tmp_path_factory.mktemp("shared") / "home"
+    shutil.copytree(staged_home, place)
+    return place
+
+
 @pytest.fixture
-def agent_command(home: Path, programs: Callable[[str], Path]) -> Callable[..., AgentCommand]:
-    def make(agent: str, commands: list[str], *options: str, **environment: str) -> AgentCommand:
+def agent_command(shared_home: Path, programs: Callable[[str], Path]) -> Callable[..., AgentCommand]:
+    def make(agent: str, commands: list[str], *options: str, home: Path = shared_home) -> AgentCommand:
         if agent in CLI_AGENTS:
             programs(agent)
             if not (home / "agents").exists():
@@ -157,7 +165,6 @@ def agent_command(home: Path, programs: Callable[[str], Path]) -> Callable[..., 
             "ASSAY_HOME": str(home),
             "PYTHONPATH": str(SCRIPTED),
             "SCRIPTED_COMMANDS": json.dumps(commands),
-            **environment,
         }
         return AgentCommand(arguments, variables)
 

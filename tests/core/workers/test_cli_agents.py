@@ -79,7 +79,7 @@ for line in open("/proc/net/tcp").readlines()[1:]:
 @pytest.mark.slow
 @pytest.mark.parametrize("agent", sorted(CLI_AGENTS))
 def test_each_does_a_small_post_training_task_end_to_end(
-    agent_command: Callable[..., AgentCommand], agent: str, home: Path, tmp_path: Path
+    agent_command: Callable[..., AgentCommand], agent: str, shared_home: Path, tmp_path: Path
 ) -> None:
     nudge = (WORKERS / "nudge.py").as_posix()
     ended = agent_command(agent, ["cat BRIEF.md", "python nudge.py"], "--file", nudge, "--json").run()
@@ -93,13 +93,15 @@ def test_each_does_a_small_post_training_task_end_to_end(
     assert record["model"] == "scripted/tiny" and list(record["usage"]) == ["scripted/tiny"]
     assert record["usage"]["scripted/tiny"]["total_tokens"] == run["spent"]["tokens"] >= 3300
     assert record["digest"].startswith("sha256:") and record["versions"]["inspect_swe"] == "0.2.72"
-    store = open_store(home / "store")
+    store = open_store(shared_home / "store")
     log = tmp_path / "log.eval"
     store.get_file(run["agent_log"], log)
     assert read_eval_log(str(log)).samples[0].model_usage["scripted/tiny"].total_tokens == run["spent"]["tokens"]
     transcript = store.get_bytes(run["transcript"], 1 << 20).decode()
     assert "python nudge.py" in transcript and "Post-train a tiny random Llama" in transcript
-    kept = subprocess.run(command("store", "gc", "--json"), env={**os.environ, "ASSAY_HOME": str(home)}, check=False)
+    kept = subprocess.run(
+        command("store", "gc", "--json"), env={**os.environ, "ASSAY_HOME": str(shared_home)}, check=False
+    )
     assert kept.returncode == 0 and store.has(run["agent_log"])  # the submission leads to it
 
 
@@ -123,22 +125,33 @@ def test_no_key_of_the_host_is_visible_inside(work: Work, agent: str, monkeypatc
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("agent", "limit", "name"), [("claude-code", {"tokens": 2500}, "tokens"), ("codex", {"dollars": 2.5}, "dollars")]
-)
-def test_one_that_overspends_is_ended_and_what_it_made_is_taken(
-    agent_command: Callable[..., AgentCommand], prices: Path, agent: str, limit: dict[str, float], name: str
+def test_the_submission_of_one_that_overspends_is_taken(
+    agent_command: Callable[..., AgentCommand], prices: Path
 ) -> None:
-    options = [text for key, value in limit.items() for text in (f"--{key}", str(value))]
     nudge = (WORKERS / "nudge.py").as_posix()
-    commands = ["python nudge.py", *["true"] * 30]
-    options += ["--file", nudge, "--prices", str(prices), "--json"]
-    ended = agent_command(agent, commands, *options).run()
+    options = ("--tokens", "2500", "--prices", str(prices), "--file", nudge, "--json")
+    ended = agent_command("claude-code", ["python nudge.py", *["true"] * 30], *options).run()
     assert ended.returncode == 1, ended.stderr
     run = json.loads(ended.stdout)["run"]
-    assert run["spent"]["exceeded"] == name and run["exit_code"] == -9
-    assert run["spent"]["tokens"] == 3300 and run["spent"]["dollars"] == 3.3
+    assert run["spent"]["exceeded"] == "tokens" and run["exit_code"] == -9
+    assert (run["spent"]["tokens"], run["spent"]["dollars"]) == (3300, 3.3)
     assert json.loads(ended.stdout)["measures"]  # its model was evaluated
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("agent", "limit", "name"),
+    [
+        ("claude-code", {"dollars": 2.5}, "dollars"),
+        ("codex", {"dollars": 2.5}, "dollars"),
+        ("codex", {"tokens": 2500}, "tokens"),
+    ],
+)
+def test_one_that_overspends_is_ended(work: Work, prices: Path, agent: str, limit: dict[str, float], name: str) -> None:
+    did = work(agent, "echo made > made", *["true"] * 30, prices=prices, **limit)
+    assert did.finished.spent.exceeded == name and did.finished.exit_code == -9
+    assert did.finished.spent.tokens == 3300 and len(did.traffic) == 3
+    assert (did.workspace / "made").read_text() == "made\n"
 
 
 @pytest.mark.slow
@@ -171,7 +184,7 @@ def test_killed_at_work_it_leaves_no_process_and_the_same_command_starts_again(
     marker = f"marker-{os.getpid()}-{time.time_ns()}"
     nudge = (WORKERS / "nudge.py").as_posix()
     options = ("--file", nudge, "--json")
-    hanging = agent_command("codex", [f"echo {marker}; sleep 500; echo {marker}"], *options)
+    hanging = agent_command("codex", [f"echo {marker}; sleep 500; echo {marker}"], *options, home=home)
     process = hanging.start()
     deadline = time.monotonic() + 600
     while len(processes_with(marker)) < 1 and time.monotonic() < deadline:
@@ -184,10 +197,10 @@ def test_killed_at_work_it_leaves_no_process_and_the_same_command_starts_again(
     while (processes_with(marker) or processes_with("/opt/agent")) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert processes_with(marker) == [] and processes_with("/opt/agent") == []
-    ended = agent_command("codex", ["python nudge.py"], *options).run()
+    ended = agent_command("codex", ["python nudge.py"], *options, home=home).run()
     assert ended.returncode == 1, ended.stderr
     states = [json.loads(path.read_text()) for path in (home / "runs").glob("*/state.json")]
-    assert len(states) <= 1 and json.loads(ended.stdout)["index"] == 0
+    assert len(states) == 1 and json.loads(ended.stdout)["index"] == 0
     assert not list((home / "runs").glob("*/agent-log")) and not list((home / "runs").glob("*/workspace"))
 
 
