@@ -71,7 +71,7 @@ def test_a_base_that_is_no_folder_is_wrong_usage(models: Path, tmp_path: Path) -
 
 def found(models: Path, model: Path, forbidden: tuple[str, ...] = ()) -> list[tuple[str, Severity]]:
     findings = origin_findings(model, models / "base", [models / "sibling"], forbidden)
-    return [(finding.rule, finding.severity) for finding in findings]
+    return [(f.rule, f.severity) for f in findings if f.severity is not Severity.NOTE]
 
 
 def test_the_sibling_and_a_merge_with_it_are_violations(models: Path, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_the_sibling_and_a_merge_with_it_are_violations(models: Path, tmp_path: 
         assert found(models, model) == [("sibling", Severity.VIOLATION)]
 
 
-def test_work_on_the_base_leaves_no_finding(models: Path) -> None:
+def test_work_on_the_base_leaves_a_note_at_most(models: Path) -> None:
     assert found(models, models / "second", ("sibling",)) == []
 
 

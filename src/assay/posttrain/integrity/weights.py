@@ -13,6 +13,9 @@ from assay.posttrain.provenance import Origin, Provenance, SiblingEvidence, exam
 
 UNTOUCHED_BASE, OTHER_MODEL, SIBLING = "untouched-base", "other-model", "sibling"
 _VISIBLE = 0.1  # a merge of this share has to be found; where it could not be, a note says so
+# Half way to a merge: a small share that was rounded and trained on looks so, and so do two runs on the same texts with
+# large batches. A person should look at the transcript.
+_HALF_FLAT, _ALIKE = 0.25, 0.1
 _SHOWN = 5  # tensors in the evidence
 
 
@@ -31,6 +34,8 @@ def origin_findings(model: Path, base: Path, siblings: Sequence[Path], forbidden
     for evidence in found.siblings:
         if evidence.origin in (Origin.SIBLING, Origin.MERGE):
             findings.append(_sibling(found, evidence))
+        elif evidence.flatness >= _HALF_FLAT and evidence.alike >= _ALIKE:
+            findings.append(_unclear(evidence))
         elif evidence.least_visible > _VISIBLE:
             findings.append(_dim(evidence))
     if absent:
@@ -70,6 +75,14 @@ def _sibling(found: Provenance, evidence: SiblingEvidence) -> Finding:
         if t.share is not None
     )
     return Finding(rule=SIBLING, severity=Severity.VIOLATION, message=message, evidence=shown)
+
+
+def _unclear(evidence: SiblingEvidence) -> Finding:
+    message = (
+        f"The weights agree with {evidence.name} more than training on other texts explains, and less than a merge: "
+        f"a share of {evidence.share:.2f} in the quiet directions, flatness {evidence.flatness:.2f}."
+    )
+    return Finding(rule=SIBLING, severity=Severity.NOTE, message=message)
 
 
 def _dim(evidence: SiblingEvidence) -> Finding:
