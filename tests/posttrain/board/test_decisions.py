@@ -5,11 +5,14 @@ import json
 import pytest
 
 from assay.core.errors import BadInput
+from assay.core.override import append_override
 from assay.core.store import Store, open_store
+from assay.core.verdict import Finding, Outcome
 from assay.posttrain import catalogue
 from assay.posttrain.board.bootstrap import Scope
 from assay.posttrain.board.cells import Board, Cell, Status
 from assay.posttrain.board.decisions import ledger_board, of_this_arena, read_items
+from assay.posttrain.board.report import agents_of, document, report_page
 from assay.posttrain.board.scoring import Missing, score_agent
 from assay.posttrain.board.standing import compare
 from tests.posttrain.board.conftest import CHEATING, UNREAD, Book
@@ -179,3 +182,32 @@ def test_an_undecided_audit_stays_undecided_whatever_the_score(book: Book) -> No
     book.add(TASK, "python a.py", 1.0, findings=(UNREAD,))
     (cell,) = cells(book)
     assert (cell.status, cell.score) == (Status.UNDECIDED, 100)
+
+
+@pytest.mark.parametrize(
+    ("findings", "outcome", "status"),
+    [
+        ((CHEATING,), Outcome.ACCEPTED, Status.SCORED),
+        ((), Outcome.REJECTED, Status.FLAGGED),
+        ((CHEATING,), Outcome.INCONCLUSIVE, Status.UNDECIDED),
+    ],
+)
+def test_what_a_person_decided_over_a_verdict_counts_and_is_named(
+    book: Book, findings: tuple[Finding, ...], outcome: Outcome, status: Status
+) -> None:
+    entry = book.add(TASK, "python a.py", 0.9, findings=findings)
+    append_override(book.ledger, entry.index, outcome=outcome, author="R. Reader", reason="Looked at the rows.")
+    (cell,) = cells(book)
+    assert cell.status is status
+    assert cell.detail == "overridden by R. Reader: Looked at the rows."
+    (agent,) = document(agents_of(of_this_arena(book.ledger.entries())))["agents"]
+    (result,) = agent["results"]
+    assert (result["outcome"], result["override"]["author"]) == (outcome.value, "R. Reader")
+    assert "Overridden by R. Reader" in report_page(agents_of(of_this_arena(book.ledger.entries())))
+
+
+def test_an_override_cannot_make_a_score_where_none_was_measured(book: Book) -> None:
+    entry = book.add(TASK, "python a.py", None)
+    append_override(book.ledger, entry.index, outcome=Outcome.ACCEPTED, author="R. Reader", reason="I trust it.")
+    (cell,) = cells(book)
+    assert (cell.status, cell.score) == (Status.BROKEN, None)

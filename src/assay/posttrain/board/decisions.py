@@ -14,7 +14,7 @@ from assay.core.digest import Digest
 from assay.core.errors import AssayError, BadInput
 from assay.core.ledger import Entry
 from assay.core.store import Store
-from assay.core.verdict import Measure, Severity, Verdict
+from assay.core.verdict import Measure, Outcome, Severity, Verdict
 from assay.posttrain.board.cells import BASE, Baseline, Benchmark, Board, Cell, Items, Point, Status, agent_name
 from assay.posttrain.board.published import Published, published
 from assay.posttrain.board.scoring import equal_weights
@@ -64,8 +64,12 @@ def of_this_arena(entries: Iterable[Entry], patterns: Sequence[str] = ()) -> lis
     return list(latest.values())
 
 
-def status_of(verdict: Verdict) -> tuple[Status, str]:
-    """What became of a submission, and the reason for anything but a score."""
+def status_of(decision: Decision) -> tuple[Status, str]:
+    """What became of a submission, and the reason for anything but a score. What a person decided over it counts."""
+    verdict, override = decision.verdict, decision.override
+    if override is not None:
+        why = f"overridden by {override.author}: {override.reason}"
+        return _overridden(override.outcome, measure(verdict, ACCURACY) is not None), why
     severities = {finding.severity for finding in verdict.findings}
     if Severity.VIOLATION in severities:
         return Status.FLAGGED, verdict.reason
@@ -74,6 +78,14 @@ def status_of(verdict: Verdict) -> tuple[Status, str]:
     if Severity.UNDECIDED in severities:
         return Status.UNDECIDED, verdict.reason
     return Status.SCORED, ""
+
+
+def _overridden(outcome: Outcome, measured: bool) -> Status:
+    if outcome is Outcome.REJECTED:
+        return Status.FLAGGED
+    if not measured:
+        return Status.BROKEN
+    return Status.SCORED if outcome is Outcome.ACCEPTED else Status.UNDECIDED
 
 
 def measure(verdict: Verdict, name: str) -> Measure | None:
@@ -165,7 +177,7 @@ def _board(cells: list[Cell], base: dict[tuple[str, str], Point], notes: list[st
 
 
 def _cell(decision: Decision, agent: str, where: tuple[str, str], run: str, scores: ItemScores | None) -> Cell:
-    status, detail = status_of(decision.verdict)
+    status, detail = status_of(decision)
     found = measure(decision.verdict, ACCURACY)
     if found is not None and not _is_share(found):
         status, detail, found = Status.BROKEN, "the accuracy in the verdict is not between 0 and 100 per cent", None

@@ -46,7 +46,7 @@ class Result:
 
     @property
     def outcome(self) -> Outcome:
-        return self.decision.verdict.outcome
+        return self.decision.outcome
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _result(decision: Decision) -> Result:
         benchmark=benchmark,
         model=model,
         task=_known(decision),
-        status=status_of(verdict)[0],
+        status=status_of(decision)[0],
         after=measure(verdict, ACCURACY),
         before=measure(verdict, BASE_ACCURACY),
         gain=measure(verdict, IMPROVEMENT),
@@ -111,14 +111,15 @@ def document(agents: Sequence[Agent]) -> dict[str, Any]:
 
 
 def _json(result: Result) -> dict[str, Any]:
-    verdict, run = result.decision.verdict, result.decision.run
+    verdict, run, override = result.decision.verdict, result.decision.run, result.decision.override
     return {
         "task": verdict.task,
         "benchmark": result.benchmark,
         "model": result.model,
         "entry": result.decision.index,
         "submission": verdict.submission,
-        "outcome": verdict.outcome.value,
+        "outcome": result.outcome.value,
+        "override": override.model_dump(mode="json", by_alias=True) if override else None,
         "status": result.status.value,
         "reason": verdict.reason,
         "base": _measure_json(result.before),
