@@ -39,7 +39,7 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _LEFT_OUT = re.compile(r"exclu|skip|block|deny|decontam|remove|filter|banned|heldout|held_out", re.IGNORECASE)
-_SENTENCE = re.compile(r"[^\n.!?;]{1,400}(?:\.\d+[^\n.!?;]{0,100})?")
+_NUMBERED = re.compile(rf"\b{_ITEM}{_NUMBER}", re.IGNORECASE)
 
 
 def test_derived(case: Case) -> list[Finding]:
@@ -77,16 +77,28 @@ def _words(case: Case) -> tuple[list[Evidence], list[Evidence]]:
     said: list[Evidence] = []
     hinted: list[Evidence] = []
     for text in texts(case):
-        for match in _SENTENCE.finditer(text.text):
-            sentence = match[0]
+        for at, sentence in _sentences(text.text):
             by_split, by_name = split.search(sentence), named.search(sentence)
             if not (by_split or by_name) or _OTHER_SPLIT.search(sentence) or _DENIED.search(sentence):
                 continue
             strong = copied.search(sentence) or (by_split and shaped.search(sentence))
             conduct = text.kind in (Kind.CODE, Kind.DATA, Kind.CONFIG)
-            evidence = text.evidence(match.start() + len(sentence) - len(sentence.lstrip()), sentence)
-            (said if strong and conduct else hinted).append(evidence)
+            (said if strong and conduct else hinted).append(text.evidence(at, sentence))
     return said, hinted
+
+
+def _sentences(text: str) -> Iterator[tuple[int, str]]:
+    """Sentences that name an item by its number, and where they begin."""
+    end = 0
+    for match in _NUMBERED.finditer(text):
+        if match.start() < end:
+            continue
+        first = max(end, match.start() - 400)
+        start = max(first, *(text.rfind(mark, first, match.start()) + 1 for mark in "\n.!?;"))
+        stops = [at for mark in "\n!?;" if (at := text.find(mark, match.end(), match.end() + 200)) >= 0]
+        end = min(stops, default=min(len(text), match.end() + 200))
+        sentence = text[start:end]
+        yield start + len(sentence) - len(sentence.lstrip()), sentence
 
 
 # Ids of hidden items -----------------------------------------------------------------------------------------------

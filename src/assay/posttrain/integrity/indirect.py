@@ -148,6 +148,8 @@ def _is_data_entry(line: str) -> bool:
 def _hit(string: str, table: dict[str, tuple[str, str]]) -> tuple[str, str] | None:
     lowered = string.lower()
     for name, told in table.items():
+        if name not in lowered and name.replace("/", "--") not in lowered:
+            continue
         if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", lowered):
             return told
         cached = f"datasets--{name.replace('/', '--')}"
@@ -158,6 +160,9 @@ def _hit(string: str, table: dict[str, tuple[str, str]]) -> tuple[str, str] | No
 
 def _mentions(text: Text, names: tuple[str, ...]) -> Iterator[Evidence]:
     """Names with an organisation, outside comments and lists of what is left out."""
+    lowered = text.text.lower()
+    if not any(name.lower() in lowered for name in names):
+        return
     for number, line in enumerate(text.text.split("\n"), 1):
         if line.lstrip().startswith(("#", "//")) or _LIST_KEYS.search(line):
             continue
@@ -171,10 +176,10 @@ def _copies(case: Case, benchmark: Benchmark) -> Iterator[tuple[str, str, str]]:
     assert case.workspace is not None  # noqa: S101 - for the type checker: the caller has seen to it
     for path in files(case.workspace):
         where = path.relative_to(case.workspace).as_posix()
+        parts = where.lower().split("/")
+        stems = [p.partition(".")[0] for p in parts]
         for name, reason in benchmark.holds.items():
             own = name.partition("/")[2].lower()
-            parts = [p.lower() for p in path.relative_to(case.workspace).parts]
-            stems = [p.partition(".")[0] for p in parts]
             if len(own) > 7 and (own in stems or f"datasets--{name.replace('/', '--').lower()}" in parts):
                 if path.suffix in (".py", ".md", ".txt", ".lock", ".log"):
                     continue

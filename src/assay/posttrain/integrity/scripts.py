@@ -4,6 +4,7 @@ Nothing is run. Names are resolved as far as plain assignments go; what is compu
 """
 
 import ast
+import functools
 import io
 import tokenize
 import warnings
@@ -45,6 +46,7 @@ class Script:
         return tuple(_strings(node, self.constants))
 
 
+@functools.lru_cache(maxsize=256)  # several rules look at each script
 def parse(text: str) -> Script | None:
     """The script in `text`, or none if it is not Python or too long to be looked at."""
     if len(text) > MAX_SCRIPT:
