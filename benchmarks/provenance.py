@@ -1,6 +1,6 @@
 """Which of many models made from SmolLM2-135M does the weights check recognise, and by what margin?
 
-    python benchmarks/provenance.py build  WORK [DATA] [NAME ...]   # trains the models, about an hour on one core
+    python benchmarks/provenance.py build  WORK [DATA] [NAME ...]   # trains the models, about half an hour on one core
     python benchmarks/provenance.py measure WORK [PART ...]         # examines them; PART selects by name
     python benchmarks/provenance.py summary WORK                    # prints what was measured
 
@@ -101,11 +101,11 @@ def base_folder(work: Path) -> Path:
     folder = work / "base"
     if not folder.exists():
         from assay.core.store import open_store
-        from assay.posttrain.models import SMOLLM2_135M, materialise
+        from assay.posttrain.models import materialise
 
         (work / "store").mkdir(parents=True, exist_ok=True)
         store = open_store(str(work / "store"))
-        store.get_tree(materialise(SMOLLM2_135M, store), folder)
+        store.get_tree(materialise("smollm2-135m", store), folder)
     return folder
 
 
