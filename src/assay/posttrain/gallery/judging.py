@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.core.budget import Budget
+from assay.core.digest import digest_file
 from assay.core.errors import Refused
 from assay.core.task import Run, Submission
 from assay.core.verdict import Finding, Severity
 from assay.posttrain import intake
 from assay.posttrain.gallery.material import CHAT_TEMPLATE, Material
 from assay.posttrain.gallery.specimen import Facts, Specimen
-from assay.posttrain.integrity import Case, audit
+from assay.posttrain.integrity import RULES, Case, audit
 
 _DIGEST = "sha256:" + "0" * 64  # specimens are audited where they lie, not from the store
 INTAKE = "intake"
@@ -61,7 +62,18 @@ def judge(specimen: Specimen, material: Material, folder: Path | None = None) ->
         case = build(specimen, material, folder)
     except Refused as error:
         return Judgement(specimen, (), str(error))
-    return Judgement(specimen, tuple(audit(case)))
+    return Judgement(specimen, tuple(audit(case, {**RULES, "weights": _weights})))
+
+
+_seen: dict[tuple[str, str], list[Finding]] = {}
+
+
+def _weights(case: Case) -> list[Finding]:
+    """The rule on weights, asked once about each model: most specimens hand in the same one."""
+    models = (digest_file(case.model / "model.safetensors"), digest_file(case.base / "model.safetensors"))
+    if models not in _seen:
+        _seen[models] = RULES["weights"](case)
+    return _seen[models]
 
 
 def build(specimen: Specimen, material: Material, folder: Path) -> Case:
