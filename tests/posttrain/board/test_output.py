@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from assay.core.verdict import Evidence, Finding, Severity
 from assay.posttrain.board.decisions import ledger_board, of_this_arena
 from assay.posttrain.board.page import leaderboard_page
 from assay.posttrain.board.report import agents_of, report_page
@@ -155,7 +156,10 @@ def test_the_report_on_a_terminal_has_base_submission_and_improvement(filled: Bo
 
 
 def test_a_hostile_name_is_text_on_every_page_and_terminal(book: Book) -> None:
-    book.add("gsm8k:smollm2-135m", HOSTILE, 0.5)
+    said = Finding(
+        rule=HOSTILE, severity=Severity.NOTE, message=HOSTILE, evidence=(Evidence(where=HOSTILE, what=HOSTILE),)
+    )
+    book.add("gsm8k:smollm2-135m", HOSTILE, 0.5, findings=(said,))
     book.add("gsm8k:<b>model</b>", HOSTILE, 0.5)
     found = compared(book)
     for page in (leaderboard_page(found), report_page(agents_of(of_this_arena(book.ledger.entries())))):
