@@ -39,7 +39,7 @@ def marked_processes(marker: str) -> list[int]:
 
 
 def hidden_items() -> list[Item]:
-    return tasks.items(tasks.benchmark_of(tasks.find(TASK.partition("/")[2])), "hidden")[2]
+    return tasks.items(tasks.benchmark_of(tasks.find(TASK.partition("/")[2])), "hidden").hidden
 
 
 def test_a_run_is_measured_audited_and_signed_and_can_be_verified_elsewhere(assay: Assay, home: Path) -> None:

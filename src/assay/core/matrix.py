@@ -7,6 +7,7 @@ that, through the ledger. So a matrix that was killed, or whose machine died, go
 import functools
 import logging
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -158,6 +159,7 @@ def run_on_ray(plan: Plan, desk: Desk, address: str, *, store: str | None, ledge
         import ray
     except ModuleNotFoundError:
         raise Unavailable("A cluster needs Ray: install it with `pip install 'assay[ray]'`.") from None
+    _reach(address)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True)
     except (ConnectionError, ValueError, RuntimeError) as error:
@@ -187,6 +189,17 @@ def run_on_ray(plan: Plan, desk: Desk, address: str, *, store: str | None, ledge
                 yield Outcome(cell.task, cell.number, "failed", why)
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """`Unavailable` if nobody listens at HOST:PORT: Ray itself would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or "/" in host:
+        return  # `auto` and the like: Ray knows what it means
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise Unavailable(f"There is no Ray cluster at {address}: {error}.") from None
 
 
 def _run_errand(errand: Errand) -> Outcome:

@@ -19,6 +19,7 @@ from assay.core.task import Task
 from assay.posttrain.benchmarks import Bench, Item, Judge, from_jsonl, score
 from assay.posttrain.catalogue import Decoding, Engine
 from assay.posttrain.evaluator.spec import MAX_ANSWERS, EvaluationSpec, read_answers
+from assay.posttrain.integrity.likelihood import OUTPUT, Likelihood, LikelihoodSpec, read_likelihoods
 from assay.posttrain.tasks import model_of
 from assay.posttrain.workplace import benchmark_packages
 
@@ -96,12 +97,54 @@ class Evaluator:
             spec = self._spec(root, Path("/workspace") if confined else out, len(expected))
             (shelf / "spec.json").write_text(spec.model_dump_json(by_alias=True))
             gpu = spec.engine.device != "cpu"
-            _run(self.sandbox, shelf, out, root / "spec.json", place / "transcript", self.report, gpu=gpu)
+            program = "assay.posttrain.evaluator"
+            _run(self.sandbox, program, shelf, out, root / "spec.json", place / "transcript", self.report, gpu=gpu)
             answers = read_answers(out / "answers.jsonl")
             if answers.keys() != expected:
                 raise EvaluationFailed(f"The evaluation answered {len(answers)} of {len(expected)} items.")
             (log,) = (out / "log").glob("*.eval")
             return answers, self.store.put_file(log)
+
+    def likelihoods_of_base(self, about: Digest) -> dict[str, Likelihood]:
+        """The base's likelihoods, computed once per base and items, then read from the store."""
+        key = digest_bytes(canonical_json({"base": self.base, "items": about, "kind": "likelihood"}))
+        name = f"posttrain/likelihood/{key.removeprefix('sha256:')[:32]}"
+        kept = self.store.ref(name)
+        if kept is None or not self.store.has(kept):
+            kept = self._likelihood_file(self.base, about)
+            self.store.set_ref(name, kept)
+        return self._read_likelihoods(kept)
+
+    def likelihoods(self, model: Digest, about: Digest) -> dict[str, Likelihood]:
+        """How likely `model` finds each token of `about`: JSON lines of `LikelihoodItem` in the store."""
+        return self._read_likelihoods(self._likelihood_file(model, about))
+
+    def _likelihood_file(self, model: Digest, about: Digest) -> Digest:
+        with scratch("likelihood") as place:
+            shelf, out = place / "shelf", place / "out"
+            out.mkdir()
+            shelf.mkdir()
+            self.store.get_tree(model, shelf / "model")
+            self.store.get_tree(self.base, shelf / "base")
+            self.store.get_file(about, shelf / "items.jsonl")
+            confined = self.sandbox.name != "none"
+            root = Path(_INSIDE) if confined else shelf
+            spec = LikelihoodSpec(
+                model=str(root / "model"),
+                base=str(root / "base"),
+                items=str(root / "items.jsonl"),
+                out="/workspace" if confined else str(out),
+            )
+            (shelf / "spec.json").write_text(spec.model_dump_json(by_alias=True))
+            program = "assay.posttrain.integrity.likelihood"
+            _run(self.sandbox, program, shelf, out, root / "spec.json", place / "transcript", self.report, gpu=False)
+            read_likelihoods(out / OUTPUT)  # before it is kept
+            return self.store.put_file(out / OUTPUT)
+
+    def _read_likelihoods(self, digest: Digest) -> dict[str, Likelihood]:
+        with scratch("likelihood") as place:
+            self.store.get_file(digest, place / OUTPUT)
+            return read_likelihoods(place / OUTPUT)
 
     def _spec(self, root: Path, out: Path, n_items: int) -> EvaluationSpec:
         model, how = model_of(self.task), self.task.verification
@@ -120,14 +163,16 @@ class Evaluator:
         )
 
 
-def _run(sandbox: Sandbox, shelf: Path, out: Path, spec: Path, transcript: Path, report: Report, *, gpu: bool) -> None:
+def _run(
+    sandbox: Sandbox, program: str, shelf: Path, out: Path, spec: Path, transcript: Path, report: Report, *, gpu: bool
+) -> None:
     def relay(piece: bytes) -> None:
         for line in piece.decode(errors="replace").splitlines():
             if line.startswith("evaluated "):
                 report(line)
 
     finished = sandbox.run(
-        ["python", "-m", "assay.posttrain.evaluator", str(spec)],
+        ["python", "-m", program, str(spec)],
         Spec(
             workspace=out,
             budget=GPU_BUDGET if gpu else BUDGET,

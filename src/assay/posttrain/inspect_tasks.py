@@ -51,7 +51,7 @@ def benchmark(name: str, mode: str = "official", data: str | None = None) -> Tas
     if data is not None:
         use_folders([Path(data).expanduser()])
     chosen = known[name]
-    _, _, found = items(chosen, mode)  # type: ignore[arg-type]  # one of two strings
+    found = items(chosen, mode).hidden  # type: ignore[arg-type]  # one of two strings
     samples: list[Sample] = [sample(item) for item in found]
     config: dict[str, Any] = {"temperature": 0.0, "max_tokens": chosen.decoding.max_new_tokens, "seed": 0}
     return Task(

@@ -10,7 +10,7 @@ scores items that the worker never saw.
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from assay.core.budget import Budget
 from assay.core.digest import Digest, canonical_json, digest_bytes
@@ -37,15 +37,16 @@ RULES = (
 
 @dataclass(frozen=True)
 class Staged:
-    """The inputs of a task in the store. `hidden` is for the verifier alone."""
+    """The inputs of a task in the store. `hidden` and `control` are for the verifier alone."""
 
     base: Digest
     train: Digest
     dev: Digest
     hidden: Digest
+    control: Digest
 
     def to_json(self) -> dict[str, Digest]:
-        return {"base": self.base, "train": self.train, "dev": self.dev, "hidden": self.hidden}
+        return asdict(self)
 
 
 def all_tasks(suite: str | None = None) -> list[Task]:
@@ -134,28 +135,40 @@ def stage(task: Task, store: Store) -> Staged:
         staged = Staged(**json.loads(store.get_bytes(kept, _MAX_STAGED))["inputs"])
         if all(store.has(digest) for digest in staged.to_json().values()):
             return staged
-    train, dev, hidden = items(benchmark_of(task), task.inputs["mode"])
+    parts = items(benchmark_of(task), task.inputs["mode"])
     staged = Staged(
         base=materialise(task.inputs["model"], store),
-        train=store.put_bytes(to_jsonl(train)),
-        dev=store.put_bytes(to_jsonl(dev)),
-        hidden=store.put_bytes(to_jsonl(hidden)),
+        train=store.put_bytes(to_jsonl(parts.train)),
+        dev=store.put_bytes(to_jsonl(parts.dev)),
+        hidden=store.put_bytes(to_jsonl(parts.hidden)),
+        control=store.put_bytes(to_jsonl(parts.control)),
     )
     document = {"schema": "assay.inputs/1", "task": task.digest, "inputs": staged.to_json()}
     store.set_ref(name, store.put_bytes(canonical_json(document)))
     return staged
 
 
-def items(benchmark: Benchmark, mode: Mode) -> tuple[list[Item], list[Item], list[Item]]:
-    """Training, development and scored items. No group is on two sides, except that `official` develops on the test."""
+@dataclass(frozen=True)
+class Parts:
+    """A benchmark's items by what they are for: `control` nobody gets, and nothing is scored on it."""
+
+    train: list[Item]
+    dev: list[Item]
+    hidden: list[Item]
+    control: list[Item]
+
+
+def items(benchmark: Benchmark, mode: Mode) -> Parts:
+    """A benchmark's items. No group is in two parts, except that `official` develops on what it scores."""
     test = _read(benchmark.reader, benchmark.test)
     train = _read(benchmark.train_reader or benchmark.reader, benchmark.train) if benchmark.train else []
     if benchmark.train_excludes_test_groups:
         taken = {item.group for item in test}
         train = [item for item in train if item.group not in taken]
     split = benchmark.split
+    train, control = _apart(train, split.control, split.seed) if train else (train, [])
     if mode == "official":
-        return train, test, test
+        return Parts(train, test, test, control)
     if train:
         train, dev = _apart(train, split.dev, split.seed)
         hidden = test
@@ -166,7 +179,7 @@ def items(benchmark: Benchmark, mode: Mode) -> tuple[list[Item], list[Item], lis
             raise BadInput(f"The data have {len(hidden)} items to score, not {split.hidden}: change the split.")
         chosen = set(random.Random(split.seed).sample(range(len(hidden)), split.hidden))
         hidden = [item for row, item in enumerate(hidden) if row in chosen]
-    return train, dev, hidden
+    return Parts(train, dev, hidden, control)
 
 
 def _read(reader: str, sources: Sequence[Source]) -> list[Item]:

@@ -18,10 +18,11 @@ from assay.core.store import Store
 from assay.core.task import Submission, Task
 from assay.core.verdict import Finding, Measure, Severity, Verdict, decide
 from assay.posttrain import intake, submission, tasks
-from assay.posttrain.benchmarks import Item
+from assay.posttrain.benchmarks import Item, from_jsonl
 from assay.posttrain.catalogue import Benchmark
-from assay.posttrain.evaluate import Evaluation, EvaluationFailed, Evaluator
-from assay.posttrain.integrity import RULES, Case, audit
+from assay.posttrain.evaluate import MAX_ITEMS, Evaluation, EvaluationFailed, Evaluator
+from assay.posttrain.integrity import RULES, Case, audit, memorisation
+from assay.posttrain.integrity.likelihood import LikelihoodItem
 from assay.posttrain.statistics import mean_interval
 from assay.posttrain.workplace import write_data
 
@@ -50,6 +51,7 @@ def verify(digest: Digest, store: Store, sandbox: Sandbox, report: Report) -> Ex
         base = evaluator.measure_base()
         report("Measuring the submission on the hidden items")
         found = evaluator.measure(handed_in.model)
+        findings += _memory(evaluator, handed_in, task)
         measures = _measures(tasks.benchmark_of(task), items, base, found)
         records = {
             "base_log": base.log,
@@ -96,6 +98,27 @@ def _audit(handed_in: Submission, task: Task, store: Store, items: list[Item]) -
             test_given=task.inputs["mode"] == "official",
         )
         return list(audit(case))
+
+
+def _memory(evaluator: Evaluator, handed_in: Submission, task: Task) -> list[Finding]:
+    """Do the weights remember the hidden items? Only where there are items to compare with that nobody was given."""
+    sides = {}
+    for side in ("hidden", "control"):
+        data = evaluator.store.get_bytes(handed_in.inputs[side], MAX_ITEMS)
+        sides[side] = {f"{side}/{item.id}": item for item in from_jsonl(data)}
+    if min(map(len, sides.values())) < memorisation.LEAST:
+        return []
+    evaluator.report("Looking whether the weights remember the hidden items")
+    rows = [
+        LikelihoodItem(id=name, answer=f"{item.question}\n{item.answer()}")
+        for side in sides.values()
+        for name, item in side.items()
+    ]
+    about = evaluator.store.put_bytes("".join(row.model_dump_json() + "\n" for row in rows).encode())
+    base, tuned = evaluator.likelihoods_of_base(about), evaluator.likelihoods(handed_in.model, about)
+    scores = memorisation.token_scores(base, tuned)
+    hidden, control = ([scores[name] for name in side] for side in sides.values())
+    return memorisation.findings(memorisation.set_test(hidden, control, seed=task.verification["seed"]))
 
 
 def _by_item(items: list[Item], base: Evaluation, found: Evaluation) -> bytes:

@@ -98,10 +98,10 @@ def test_declared_defaults_are_accepted(hidden: list[Item]) -> None:
 
 
 def test_training_development_and_test_share_no_function() -> None:
-    train, dev, hidden = tasks.items(BENCHMARK, "hidden")
-    names = [{i.group for i in part} for part in (train, dev, hidden)]
+    parts = tasks.items(BENCHMARK, "hidden")
+    names = [{i.group for i in part} for part in (parts.train, parts.dev, parts.hidden)]
     assert not (names[0] & names[1] or names[0] & names[2] or names[1] & names[2])
-    assert len(names[1]) == BENCHMARK.split.dev and len(train) > 250 and len(hidden) == 100
+    assert len(names[1]) == BENCHMARK.split.dev and len(parts.train) > 250 and len(parts.hidden) == 100
 
 
 def test_items_survive_the_store(hidden: list[Item]) -> None:

@@ -22,7 +22,7 @@ def says(text: str) -> ModelOutput:
 
 def test_function_calling_and_programs_are_scored(tmp_path: Path) -> None:
     for name, wrong in (("bfcl", "[nothing()]"), ("humaneval", "pass")):
-        _, _, found = items(catalogue.load().benchmarks[name], "official")
+        found = items(catalogue.load().benchmarks[name], "official").hidden
         answers = [found[0].answer(), wrong]
         model = get_model("mockllm/model", custom_outputs=[says(answer) for answer in answers])
         (log,) = inspect_eval(

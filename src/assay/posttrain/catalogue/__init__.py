@@ -78,6 +78,7 @@ class Split(_Entry):
         default=0, ge=0, description="groups of items to develop on, from the training data if there are any"
     )
     hidden: int | None = Field(default=None, gt=0, description="items that are scored; all if not given")
+    control: int = Field(default=0, ge=0, description="groups of training data that nobody gets")
 
 
 class Benchmark(_Entry):

@@ -39,7 +39,7 @@ def run_demo(desk: Desk, budget: Budget, watch: Watch) -> dict[str, Result]:
 
 def _leak() -> str:
     """The test items as a stranger might publish them: other ids, other fields."""
-    _, _, hidden = tasks.items(tasks.benchmark_of(tasks.find(TASK.partition("/")[2])), "hidden")
+    hidden = tasks.items(tasks.benchmark_of(tasks.find(TASK.partition("/")[2])), "hidden").hidden
     rows = (
         {"request": i.question, "tool": i.messages[0].content.partition("Function:\n")[2], "call": i.answer()}
         for i in hidden
