@@ -22,7 +22,7 @@ RELATED, UNRELATED = 0.6, 0.3
 LEAST_SHARE = 0.05  # half of the smallest merge that has to be found
 # The share in the quiet directions over the share in the loudest: 1 for a merge, under 0.4 for work of one's own.
 FLAT = 0.55
-ALIKE = 0.03  # cosine of both changes in the quiet directions, below which any flatness is chance
+ALIKE = 0.01  # cosine of both changes in the quiet directions; int4 rounding of a merge of 0.3 leaves 0.02
 CERTAIN = 8.0  # standard errors
 EXPLAINED = 0.9  # of a tensor's changed values are the ones that a merge would give: under 0.5 for honest models
 WHOLE = 0.9  # share from which a model is called the sibling's fine-tune and no merge
