@@ -4,13 +4,18 @@ A cell is one task and the number of its try. Each cell has a name, and the run 
 that, through the ledger. So a matrix that was killed, or whose machine died, goes on where it stopped.
 """
 
+import ctypes
 import functools
 import logging
+import multiprocessing
+import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +29,8 @@ from assay.core.run import Desk, file_digests, run, verify
 from assay.core.store import Store, open_store
 from assay.core.verdict import Verdict
 from assay.core.workers import Worker
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -101,15 +108,10 @@ def run_cell(cell: Cell, worker: Worker, sandbox: str, desk: Desk) -> Outcome:
     return Outcome.done(cell, result.verdict, result.entry)
 
 
-def run_here(plan: Plan, desk: Desk, jobs: int = 1) -> Iterator[Outcome]:
-    """Run the cells on this machine, `jobs` at a time; outcomes come as cells end."""
-
-    def one(cell: Cell) -> Outcome:
-        return run_cell(cell, plan.worker, plan.sandbox, _named(desk, cell))
-
-    with ThreadPoolExecutor(jobs) as pool:
-        for future in as_completed([pool.submit(one, cell) for cell in plan.cells()]):
-            yield future.result()
+def run_here(plan: Plan, desk: Desk) -> Iterator[Outcome]:
+    """Run the cells in this process, one after another."""
+    for cell in plan.cells():
+        yield run_cell(cell, plan.worker, plan.sandbox, _named(desk, cell))
 
 
 def score_again(plan: Plan, desk: Desk, label: str) -> Iterator[Outcome]:
@@ -134,7 +136,7 @@ def _named(desk: Desk, cell: Cell) -> Desk:
     return replace(desk, report=lambda line: desk.report(f"{name}: {line}"))
 
 
-# On a Ray cluster ---------------------------------------------------------------------------------------------------
+# In other processes and on other machines ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,34 @@ class Errand:
     sandbox: str
     store: str | None
     ledger: str | None
+
+
+def run_in_processes(plan: Plan, desk: Desk, jobs: int, *, store: str | None, ledger: str | None) -> Iterator[Outcome]:
+    """Run the cells on this machine, `jobs` at a time; outcomes come as cells end.
+
+    Each in a process of its own, since Inspect runs one agent per process. They die with this one.
+    """
+    files = _put_files(plan.worker, desk.store)
+    context = multiprocessing.get_context("spawn")
+    # One cell per process: what an evaluation leaves in memory goes with it.
+    with ProcessPoolExecutor(jobs, context, _die_with, (os.getpid(),), max_tasks_per_child=1) as pool:
+        pending = {
+            pool.submit(_run_errand, Errand(cell, plan.worker, files, plan.sandbox, store, ledger)): cell
+            for cell in plan.cells()
+        }
+        for future in as_completed(pending):
+            cell = pending[future]
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                yield Outcome(cell.task, cell.number, "failed", "The process of this cell, or of one beside it, died.")
+
+
+def _die_with(parent: int) -> None:
+    """Let the kernel end this process when `parent` ends, however that happens."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before we asked
+        os._exit(1)
 
 
 def run_on_ray(plan: Plan, desk: Desk, address: str, *, store: str | None, ledger: str | None) -> Iterator[Outcome]:

@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ from assay.core.workers import Watch, Worker
 from assay.core.workers.agent import LOG_FOLDER, AgentFinished
 
 MAX_STATE = 16 << 20  # bytes of a run's own notes
+MAX_NETWORK_REQUESTS = 10_000  # that are kept of one run
 
 
 class State(BaseModel):
@@ -205,10 +206,17 @@ def _work(
         transcript=desk.store.put_file(transcript),
         changed_inputs=tuple(sorted(p for p in before.keys() | after.keys() if before.get(p) != after.get(p))[:1000]),
         meters=desk.store.put_bytes(_meters(finished)),
+        network_log=desk.store.put_bytes(_network_log(finished)) if finished.network_log else None,
         agent=finished.agent if isinstance(finished, AgentFinished) else None,
         agent_log=_agent_log(finished, desk.store),
     )
     _save(folder, state)
+
+
+def _network_log(finished: Finished) -> bytes:
+    """What the worker asked of the proxy, the first of it where it asked a great deal."""
+    asked = [asdict(request) for request in finished.network_log[:MAX_NETWORK_REQUESTS]]
+    return canonical_json({"schema": "assay.network-log/1", "count": len(finished.network_log), "requests": asked})
 
 
 def _agent_log(finished: Finished, store: Store) -> Digest | None:

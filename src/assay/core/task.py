@@ -120,6 +120,9 @@ class Run(_Document):
     transcript: Digest | None = Field(default=None, description="captured stdout and stderr")
     changed_inputs: tuple[str, ...] = Field(default=(), description="given files that were not as laid out afterwards")
     meters: Digest | None = Field(default=None, description="samples of memory, disk and CPU time over the run")
+    network_log: Digest | None = Field(
+        default=None, description="connections asked of the proxy; none if there were none"
+    )
     agent: AgentRecord | None = Field(default=None, description="for workers that are agents")
     agent_log: Digest | None = Field(default=None, description="an agent's Inspect log: `inspect view` opens it")
 

@@ -6,13 +6,14 @@ the rules of integrity look at a private copy of what was handed in.
 
 import json
 import platform
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 from assay.core.arena import Examination, Report
 from assay.core.digest import Digest
-from assay.core.errors import BadInput
-from assay.core.sandbox import Sandbox
+from assay.core.errors import BadInput, Unavailable
+from assay.core.sandbox import NetworkRequest, Sandbox
 from assay.core.scratch import scratch
 from assay.core.store import Store
 from assay.core.task import Submission, Task
@@ -23,9 +24,11 @@ from assay.posttrain.catalogue import Benchmark
 from assay.posttrain.evaluate import MAX_ITEMS, Evaluation, EvaluationFailed, Evaluator
 from assay.posttrain.integrity import RULES, Case, audit, memorisation
 from assay.posttrain.integrity.likelihood import LikelihoodItem
+from assay.posttrain.models import materialise
 from assay.posttrain.statistics import mean_interval
 from assay.posttrain.workplace import write_data
 
+MAX_NETWORK_LOG = 64 << 20  # bytes
 ACCURACY, BASE_ACCURACY, IMPROVEMENT = "accuracy", "base accuracy", "improvement"
 
 
@@ -96,8 +99,29 @@ def _audit(handed_in: Submission, task: Task, store: Store, items: list[Item]) -
             allowed_hosts=task.network,
             given=place / "given",
             test_given=task.inputs["mode"] == "official",
+            network_log=_network_log(handed_in, store),
+            siblings=list(_siblings(task, store, place / "siblings")),
+            forbidden=task.inputs["siblings"],
         )
         return list(audit(case))
+
+
+def _network_log(handed_in: Submission, store: Store) -> list[NetworkRequest]:
+    if handed_in.run.network_log is None:
+        return []
+    document = json.loads(store.get_bytes(handed_in.run.network_log, MAX_NETWORK_LOG))
+    return [NetworkRequest(**request) for request in document["requests"]]
+
+
+def _siblings(task: Task, store: Store, folder: Path) -> Iterator[Path]:
+    """The models that must not be handed in, as far as they can be had. The rule on weights says which are missing."""
+    for name in task.inputs["siblings"]:
+        try:
+            tree = materialise(name, store)
+        except Unavailable:
+            continue
+        store.get_tree(tree, folder / name)
+        yield folder / name
 
 
 def _memory(evaluator: Evaluator, handed_in: Submission, task: Task) -> list[Finding]:

@@ -47,7 +47,7 @@ def matrix(
     from assay.core.budget import parse_duration
     from assay.core.data import use_folders
     from assay.core.ledger import open_ledger
-    from assay.core.matrix import Plan, run_here, run_on_ray, score_again
+    from assay.core.matrix import Plan, run_here, run_in_processes, run_on_ray, score_again
     from assay.core.run import Desk
     from assay.core.store import open_store
     from assay.core.workers.choose import check, choose
@@ -74,8 +74,10 @@ def matrix(
             outcomes: Iterator[Outcome] = score_again(plan, desk, again)
         elif ray is not None:
             outcomes = run_on_ray(plan, desk, ray, store=store, ledger=ledger)
+        elif jobs > 1:
+            outcomes = run_in_processes(plan, desk, jobs, store=store, ledger=ledger)
         else:
-            outcomes = run_here(plan, desk, jobs)
+            outcomes = run_here(plan, desk)
         for outcome in outcomes:
             found.append(outcome)
             report(f"{len(found)} of {len(cells)}: {outcome.task} #{outcome.number} {outcome.status}: {outcome.why}")

@@ -39,7 +39,8 @@ class Case:
     allowed_hosts: Sequence[str] = ()  # hosts that the task grants, hosted models included
     given: Path | None = None  # what the task gave the worker: copies of it are nobody's offence
     test_given: bool = False  # the task hands out the test items themselves, for evaluation only
-    siblings: Sequence[Path] = ()  # models that must not be handed in, such as the instruct sibling
+    siblings: Sequence[Path] = ()  # models that must not be handed in, such as the instruct sibling, that are at hand
+    forbidden: Sequence[str] = ()  # the names of all of them
 
     @property
     def benchmark(self) -> str:

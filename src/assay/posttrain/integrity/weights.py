@@ -20,7 +20,7 @@ _SHOWN = 5  # tensors in the evidence
 
 
 def weights(case: Case) -> list[Finding]:
-    return origin_findings(case.model, case.base, case.siblings)
+    return origin_findings(case.model, case.base, case.siblings, case.forbidden)
 
 
 def origin_findings(model: Path, base: Path, siblings: Sequence[Path], forbidden: Sequence[str] = ()) -> list[Finding]:
