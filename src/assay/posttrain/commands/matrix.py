@@ -20,9 +20,7 @@ def matrix(
     task: Annotated[list[str] | None, typer.Option(help="These tasks instead of a suite. May be repeated.")] = None,
     runs: Annotated[int, typer.Option(min=1, max=1000, help="How often each task is run.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Cells at a time on this machine.")] = 1,
-    ray: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster: auto or HOST:PORT.")
-    ] = None,
+    ray: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster: auto or HOST:PORT.")] = None,
     again: Annotated[
         str | None, typer.Option(metavar="LABEL", help="Score the stored submissions again; run no worker.")
     ] = None,
