@@ -14,8 +14,10 @@ from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from assay.core.errors import AssayError
+from assay.core.plain import visible
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,6 +38,11 @@ def finish(ok: bool) -> NoReturn:
     raise typer.Exit(0 if ok else 1)
 
 
+def foreign(text: object, keep: str = "") -> Text:
+    """Words that a stranger may have chosen, for a terminal: no markup, and no control characters but `keep`."""
+    return Text(visible(str(text), keep))
+
+
 def debugging() -> bool:
     return os.environ.get("ASSAY_DEBUG", "") not in ("", "0")
 
@@ -52,15 +59,10 @@ def command(function: Callable[P, T]) -> Callable[P, T]:
                 traceback.print_exc()
             if kwargs.get("json_"):
                 emit({"error": {"kind": type(error).__name__, "message": str(error)}})
-            err.print(f"[bold red]error:[/] {_plain(str(error))}", soft_wrap=True)
+            err.print("[bold red]error:[/]", foreign(str(error)), soft_wrap=True)  # it may quote a hostile name
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             err.print("Interrupted. Run the same command again to continue.")
             raise typer.Exit(130) from None
 
     return wrapped
-
-
-def _plain(text: str) -> str:
-    """`text` without console markup or control characters: it may quote a hostile file name."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text).replace("[", r"\[")

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
 from assay.core.errors import BadInput, Corrupt, Unavailable
 from assay.core.keys import PublicKey, load_key, signing_key_path, trust, trusted_keys
@@ -38,7 +37,7 @@ from assay.core.ledger.bundle import (
     read_document,
     read_saved_head,
 )
-from assay.terminal import Json, command, emit, err, finish, out
+from assay.terminal import Json, command, emit, err, finish, foreign, out
 
 app = typer.Typer(help="Signed decisions: append-only, and checkable by anyone.", no_args_is_help=True)
 
@@ -76,7 +75,7 @@ def log(
         more = f" +{len(subjects) - 1}" if len(subjects) > 1 else ""
         # An entry that is no verdict has neither task nor outcome: its type says what it is.
         task, outcome = row["task"] or row["predicate_type"], row["outcome"] or "-"
-        table.add_row(str(entry.index), when, _plain(task), _plain(outcome), subjects[0] + more)
+        table.add_row(str(entry.index), when, foreign(task), foreign(outcome), subjects[0] + more)
     out.print(table)
     err.print(f"{len(found)} of {size} entries of {place}", markup=False, soft_wrap=True)
 
@@ -94,7 +93,7 @@ def show(
         about = {"index": index, "leaf_hash": entry.leaf_hash.hex(), "key_id": entry.key_id, "key": entry.key}
         emit({**about, "appended_at": _summary(entry)["time"], "size": head.size, "statement": statement})
         return
-    out.print(_plain(json.dumps(statement, indent=2, ensure_ascii=False), keep="\n"), soft_wrap=True)
+    out.print(foreign(json.dumps(statement, indent=2, ensure_ascii=False), keep="\n"), soft_wrap=True)
     err.print(f"Entry {index} of {head.size}, signed by the key {entry.key_id}.")
 
 
@@ -131,16 +130,16 @@ def verify(
 
 def _print_report(report: Report) -> None:
     for problem in report.problems:
-        err.print("[bold red]problem:[/]", _plain(problem.message), soft_wrap=True)
+        err.print("[bold red]problem:[/]", foreign(problem.message), soft_wrap=True)
     untold = report.problem_count - len(report.problems)
     if untold:
         err.print(f"... and {untold} more problems.")
     if not report.ok:
-        err.print(_plain(f"{report.place} is not as it was signed. Problems: {report.problem_count}."), soft_wrap=True)
+        err.print(foreign(f"{report.place} is not as it was signed. Problems: {report.problem_count}."), soft_wrap=True)
         return
     assert report.root is not None  # noqa: S101 -- for the type checker
     sound = f"{report.place}: {report.entries} entries, {report.heads} signed heads, all as they were signed."
-    out.print(_plain(sound), soft_wrap=True)
+    out.print(foreign(sound), soft_wrap=True)
     out.print(f"root {report.root.hex()}", soft_wrap=True)
 
 
@@ -157,7 +156,7 @@ def _verify_file(path: Path, trusted: dict[str, PublicKey], json_: bool) -> None
     if json_:
         emit({"ok": True, **result})
     else:
-        out.print(_plain(sentence), soft_wrap=True)
+        out.print(foreign(sentence), soft_wrap=True)
 
 
 def _verify_document(path: Path, trusted: dict[str, PublicKey]) -> tuple[dict[str, Any], str]:
@@ -312,11 +311,6 @@ def _summary(entry: Entry) -> dict[str, Any]:
         "task": verdict.get("task"),
         "outcome": verdict.get("outcome"),
     }
-
-
-def _plain(value: object, keep: str = "") -> Text:
-    """Text for a terminal, without markup or control characters: whoever signed an entry may have been hostile."""
-    return Text("".join(c if c.isprintable() or c in keep else "\N{REPLACEMENT CHARACTER}" for c in str(value)))
 
 
 @contextmanager

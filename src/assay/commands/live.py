@@ -20,12 +20,12 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.core.budget import Budget
+from assay.core.plain import one_line, terminal_line
 from assay.core.sandbox import Sample
 from assay.core.workers import Watch
 from assay.core.workers.metering import Spending
 from assay.terminal import err
 from assay.web import figures
-from assay.web.plain import one_line, terminal_line
 
 PLAIN_SECONDS = 30.0  # between lines where there is no terminal
 _SHOWN = 6  # lines of output

@@ -14,10 +14,10 @@ from rich.text import Text
 from assay.commands.live import Live
 from assay.core.ledger import Entry
 from assay.core.override import Override, overrides
+from assay.core.plain import one_line, visible
 from assay.core.verdict import Finding, Measure, Outcome, Severity
 from assay.web import figures
 from assay.web.decision import SYMBOLS, Decision, Skipped, read, read_all
-from assay.web.plain import one_line, visible
 
 _EVIDENCE = 10  # lines of evidence per finding; the ledger and the report have more
 _MESSAGE = 2000  # characters

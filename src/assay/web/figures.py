@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from assay.core.budget import Spent
+from assay.core.plain import one_line
 from assay.core.task import Run
 from assay.core.verdict import Interval, Measure
-from assay.web.plain import one_line
 
 _ONE_DECIMAL = ("%", "points")
 _LARGE = 1e6  # beyond it digits are no longer read, and a float may have three hundred

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from assay.core.digest import Digest
 from assay.core.errors import AssayError
+from assay.core.plain import terminal_lines
 from assay.core.store import Store
-from assay.web.plain import terminal_lines
 
 MAX_METERS = 4 << 20  # bytes: a run keeps at most 4,000 samples of some 60 bytes
 MAX_TRANSCRIPT = 1 << 30  # bytes: it is read as a stream, but reading takes time

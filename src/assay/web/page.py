@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from assay.core.errors import Unavailable
-from assay.web.plain import one_line, visible
+from assay.core.plain import one_line, visible
 
 _TEXT = 2000  # characters of one string that are shown
 

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from assay.core.plain import one_line
 from assay.core.verdict import Measure
 from assay.web import figures
-from assay.web.plain import one_line
 
 LARGEST = 1e12  # a figure beyond it cannot be drawn beside others
 _PAD = 3.0  # per cent left free on each side, so that a mark at the end is whole

@@ -18,6 +18,7 @@ from assay.core.budget import Budget
 from assay.core.digest import Digest
 from assay.core.errors import AssayError
 from assay.core.ledger import Entry
+from assay.core.plain import one_line
 from assay.core.store import Store
 from assay.core.task import Task
 from assay.core.verdict import Finding, Measure, Outcome
@@ -25,7 +26,6 @@ from assay.web import figures, page, plots
 from assay.web.decision import SYMBOLS, Decision, Skipped, read_all
 from assay.web.meters import Meters, read_ending, read_meters
 from assay.web.page import write_page
-from assay.web.plain import one_line
 
 _LAST_LINES = 40  # of a transcript
 _EVIDENCE_OPEN, _EVIDENCE_MOST = 5, 500  # shown at once, and at all: the ledger has the rest

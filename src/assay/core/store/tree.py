@@ -13,6 +13,7 @@ from itertools import islice
 
 from assay.core.digest import Digest, canonical_json, digest_bytes
 from assay.core.errors import BadInput, LimitExceeded
+from assay.core.plain import visible
 
 MAX_MANIFEST = 64 << 20  # bytes: half a million entries with ordinary paths; read into memory when parsed
 MAX_OBJECT = 1 << 50  # bytes: one pebibyte, more than any file system here holds; keeps sums within 64 bits
@@ -52,8 +53,7 @@ class Entry:
 
 def shown(path: str) -> str:
     """`path` as it may be printed: what is not UTF-8 or would steer a terminal is written as an escape."""
-    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    return visible(path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"), keep="")
 
 
 def fault_of_name(name: str) -> str | None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from assay.core.digest import digest_bytes
+from assay.core.plain import one_line
 from assay.core.verdict import Interval
-from assay.web.plain import one_line
 
 BASE, FEW_SHOT, INSTRUCT = "base", "few-shot", "instruct"
 BASELINE_TITLES = {BASE: "base model, zero-shot", FEW_SHOT: "base model, few-shot", INSTRUCT: "official instruct"}

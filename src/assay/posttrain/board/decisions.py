@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from assay.core.digest import Digest
 from assay.core.errors import AssayError, BadInput
 from assay.core.ledger import Entry
+from assay.core.plain import one_line
 from assay.core.store import Store
 from assay.core.verdict import Measure, Outcome, Severity, Verdict
 from assay.posttrain.board.cells import BASE, Baseline, Benchmark, Board, Cell, Items, Point, Status, agent_name
@@ -20,7 +21,6 @@ from assay.posttrain.board.published import Published, published
 from assay.posttrain.board.scoring import equal_weights
 from assay.posttrain.board.tables import weights_of
 from assay.web.decision import Decision, read_all
-from assay.web.plain import one_line
 
 ARENA = "posttrain/"
 ACCURACY, BASE_ACCURACY = "accuracy", "base accuracy"  # the measures of this arena's verifier

@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from assay.core.plain import one_line
 from assay.posttrain.board.bootstrap import Scope
 from assay.posttrain.board.document import printed
 from assay.posttrain.board.standing import Leaderboard, Line, Pair
-from assay.web.plain import one_line
 from assay.web.plots import nice_ticks
 
 _ROW, _HEAD, _FOOT = 38, 8, 24  # pixels

@@ -16,9 +16,9 @@ from typing import Any
 
 from assay.core.digest import digest_bytes
 from assay.core.errors import BadInput, LimitExceeded
+from assay.core.plain import one_line
 from assay.core.store.untrusted import open_plain_file
 from assay.posttrain.board.cells import Source
-from assay.web.plain import one_line
 
 MAX_FILE = 1 << 20  # bytes: the largest published file has 86 kB
 MAX_NAMES = 100_000  # of one folder

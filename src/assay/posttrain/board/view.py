@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from assay.core.plain import one_line
 from assay.core.verdict import Interval
 from assay.posttrain.board.bootstrap import Scope
 from assay.posttrain.board.cells import COUNTED, Status
@@ -14,7 +15,6 @@ from assay.posttrain.board.document import printed, printed_column
 from assay.posttrain.board.scoring import RULES
 from assay.posttrain.board.standing import Leaderboard, Line, Pair
 from assay.web.figures import count
-from assay.web.plain import one_line
 
 _WIDE = 130  # columns of a terminal from which on the benchmarks are shown
 _AGENT = 34  # characters

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
 from assay.core.errors import AssayError, BadInput, Unavailable
-from assay.terminal import Json, command, err, finish, out
+from assay.terminal import Json, command, err, finish, foreign, out
 
 if TYPE_CHECKING:
     from assay.posttrain.overlap import Record, ReferenceItem, Scan, Unread
@@ -187,10 +186,10 @@ def _print_lines(about: dict[str, Any], scan: "Scan") -> bool:
             others = f" and {len(result.others)} more" if result.others else ""
             excerpt = result.excerpt[:_SHOWN]
             line = f"{result.file}{row}  item {result.item}{others}  score {result.score:.2f}{how}  {excerpt}"
-            out.print(_plain(line), soft_wrap=True)
+            out.print(foreign(line), soft_wrap=True)
         else:
             unread.append({"kind": result.kind})
-            err.print(_plain(f"not read: {result.file}: {result.reason}"), soft_wrap=True)
+            err.print(foreign(f"not read: {result.file}: {result.reason}"), soft_wrap=True)
     totals = _totals(scan, flagged, len(unread))
     err.print(
         f"{totals['documents']} documents in {totals['files']} files against {about['items']} items: "
@@ -207,8 +206,3 @@ def _totals(scan: "Scan", flagged: int, unread: int) -> dict[str, int]:
 def _open(unread: list[dict[str, str]]) -> bool:
     """Whether something was not read that has content of its own: a link has none."""
     return any(one["kind"] != "link" for one in unread)
-
-
-def _plain(text: str) -> Text:
-    """A stranger's words on one line of a terminal, without control characters."""
-    return Text("".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text))

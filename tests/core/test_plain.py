@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.commands.live import LastLines
-from assay.web.plain import one_line, terminal_line, terminal_lines, visible
+from assay.core.plain import one_line, terminal_line, terminal_lines, visible
 
 
 @given(st.text())
