@@ -28,7 +28,8 @@ from assay.core.ledger import Entry, Ledger
 from assay.core.sandbox import Finished, Sample, Sandbox, Spec, open_sandbox, remove_tree
 from assay.core.store import Store
 from assay.core.store.tree import shown
-from assay.core.task import MAX_SUBMISSION_DOCUMENT, Run, Submission, Task
+from assay.core.submission import read_submission
+from assay.core.task import Run, Task
 from assay.core.verdict import Verdict
 from assay.core.workers import Watch, Worker
 from assay.core.workers.agent import LOG_FOLDER, AgentFinished
@@ -159,11 +160,7 @@ def examine(
     submission: Digest, store: Store, *, sandbox: str = "bubblewrap", report: Report = lambda _: None
 ) -> Examination:
     """Verify a stored submission without writing it down."""
-    try:
-        document = Submission.model_validate_json(store.get_bytes(submission, MAX_SUBMISSION_DOCUMENT))
-    except ValueError:
-        raise BadInput(f"{submission} is in the store, but is not a submission: `assay show` lists them.") from None
-    arena = find_arena(document.task.partition("/")[0])
+    arena = find_arena(read_submission(submission, store).task.partition("/")[0])
     return arena.verify(submission, store, open_sandbox(sandbox), report)
 
 
@@ -248,8 +245,7 @@ def _take(arena: Arena, task: Task, folder: Path, state: State, desk: Desk) -> N
 
 
 def _record(verdict: Verdict, submission: Digest, records: dict[str, Digest], desk: Desk, key: str | None) -> Entry:
-    document = Submission.model_validate_json(desk.store.get_bytes(submission, MAX_SUBMISSION_DOCUMENT))
-    about = {**document.run.to_json(), "records": records}
+    about = {**read_submission(submission, desk.store).run.to_json(), "records": records}
     return desk.ledger.append_verdict(verdict, run=about, key=key)
 
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from assay.core.digest import Digest
-from assay.core.errors import BadInput, Refused
+from assay.core.errors import Refused
 from assay.core.store import Store, TreeLimits
-from assay.core.task import MAX_SUBMISSION_DOCUMENT, Run, Submission, Task
+from assay.core.submission import put_submission
+from assay.core.task import Run, Submission, Task
 from assay.posttrain import intake
 from assay.posttrain.workplace import FINAL_MODEL
 
@@ -38,10 +39,7 @@ def take(task: Task, inputs: Mapping[str, Digest], store: Store, folder: Path, r
         inputs=dict(inputs),
         run=run,
     )
-    document = submission.to_bytes()
-    if len(document) > MAX_SUBMISSION_DOCUMENT:
-        raise Refused("The workspace has too many irregular files to be recorded: remove them.")
-    return store.put_bytes(document)
+    return put_submission(submission, store)
 
 
 def _end(run: Run) -> str:
@@ -52,11 +50,3 @@ def _end(run: Run) -> str:
 
 def _where_to_look(run: Run) -> str:
     return f": see what it printed with `assay store get {run.transcript} output.txt`" if run.transcript else ""
-
-
-def read(digest: Digest, store: Store) -> Submission:
-    """A stored submission. `BadInput` if the digest names something else."""
-    try:
-        return Submission.model_validate_json(store.get_bytes(digest, MAX_SUBMISSION_DOCUMENT))
-    except ValueError:
-        raise BadInput(f"{digest} is in the store, but is not a submission: `assay show` lists submissions.") from None

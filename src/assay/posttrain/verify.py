@@ -16,9 +16,10 @@ from assay.core.errors import BadInput, Unavailable
 from assay.core.sandbox import NetworkRequest, Sandbox
 from assay.core.scratch import scratch
 from assay.core.store import Store
+from assay.core.submission import read_submission
 from assay.core.task import Submission, Task
 from assay.core.verdict import Finding, Measure, Severity, Verdict, decide
-from assay.posttrain import intake, submission, tasks
+from assay.posttrain import intake, tasks
 from assay.posttrain.benchmarks import Item, from_jsonl
 from assay.posttrain.catalogue import Benchmark
 from assay.posttrain.evaluate import MAX_ITEMS, Evaluation, EvaluationFailed, Evaluator
@@ -34,7 +35,7 @@ ACCURACY, BASE_ACCURACY, IMPROVEMENT = "accuracy", "base accuracy", "improvement
 
 def verify(digest: Digest, store: Store, sandbox: Sandbox, report: Report) -> Examination:
     """Measure and audit a stored submission. Equal submissions get equal measures on one kind of machine."""
-    handed_in = submission.read(digest, store)
+    handed_in = read_submission(digest, store)
     task = tasks.find(handed_in.task.partition("/")[2])
     if task.digest != handed_in.task_digest:
         raise BadInput(

@@ -61,7 +61,7 @@ def _folder(submission: str, store: str | None) -> Iterator[Path]:
     from assay.core.errors import AssayError
     from assay.core.scratch import scratch
     from assay.core.store import open_store
-    from assay.posttrain.submission import read
+    from assay.core.submission import read_submission
 
     try:
         digest = parse_digest(submission)
@@ -72,7 +72,7 @@ def _folder(submission: str, store: str | None) -> Iterator[Path]:
         raise BadInput(f"The store has nothing under {digest}: `assay show` lists submissions.")
     # What is no submission's document is the tree of a model, or checking it out says what is wrong.
     with contextlib.suppress(AssayError):
-        digest = read(digest, kept).model
+        digest = read_submission(digest, kept).model
     with scratch("provenance") as place:
         kept.get_tree(digest, place / "model")
         yield place / "model"
