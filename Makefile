@@ -37,7 +37,7 @@ coverage: $(STAMP)-dev system-test
 	$(BIN)/coverage report --include 'src/assay/core/*' --fail-under 90
 
 docs: $(STAMP)-docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Assay needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 3; }
