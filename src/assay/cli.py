@@ -59,19 +59,29 @@ def _main(
 
 @app.command()
 @command
-def tasks(json_: Json = False) -> None:
+def tasks(
+    pattern: Annotated[str, typer.Argument(help="Only these, such as '*:smollm2-135m' or 'posttrain/gsm8k*'.")] = "*",
+    json_: Json = False,
+) -> None:
     """List the tasks of every arena."""
+    from fnmatch import fnmatchcase
+
     from rich.table import Table
 
     from assay.core.arena import arena_names, find_arena
+    from assay.web import figures
 
-    found = [task for name in arena_names() for task in find_arena(name).tasks()]
+    found = [task for name in arena_names() for task in find_arena(name).tasks() if fnmatchcase(task.id, pattern)]
     if json_:
         emit([{"id": task.id, "digest": task.digest, **task.to_json()} for task in found])
         return
-    table = Table("task", "what", "budget", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    longest = max((len(task.id) for task in found), default=0)
+    table.add_column("task", no_wrap=True, style="bold", min_width=longest)  # to be copied: never cut
+    table.add_column("time", no_wrap=True, justify="right", min_width=8)
+    table.add_column("what", no_wrap=True, overflow="ellipsis")
     for task in found:
-        table.add_row(f"[bold]{task.id}[/]", task.title, f"{task.budget.wall_seconds / 60:g} min")
+        table.add_row(task.id, figures.duration(task.budget.wall_seconds), task.title)
     out.print(table)
 
 
