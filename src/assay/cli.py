@@ -66,8 +66,6 @@ def tasks(
     """List the tasks of every arena."""
     from fnmatch import fnmatchcase
 
-    from rich.table import Table
-
     from assay.core.arena import arena_names, find_arena
     from assay.web import figures
 
@@ -75,14 +73,11 @@ def tasks(
     if json_:
         emit([{"id": task.id, "digest": task.digest, **task.to_json()} for task in found])
         return
-    table = Table(box=None, pad_edge=False)
+    # Lines, not a table: an id that a narrow terminal has cut cannot be copied.
     longest = max((len(task.id) for task in found), default=0)
-    table.add_column("task", no_wrap=True, style="bold", min_width=longest)  # to be copied: never cut
-    table.add_column("time", no_wrap=True, justify="right", min_width=8)
-    table.add_column("what", no_wrap=True, overflow="ellipsis")
     for task in found:
-        table.add_row(task.id, figures.duration(task.budget.wall_seconds), task.title)
-    out.print(table)
+        time = figures.duration(task.budget.wall_seconds)
+        out.print(f"[bold]{task.id:<{longest}}[/]  {time:>8}  {task.title}", soft_wrap=True)
 
 
 @app.command()
