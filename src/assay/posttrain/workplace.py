@@ -76,7 +76,7 @@ def _row(item: Item) -> str:
         "answer": item.answer(),
         "item": item.model_dump(),
     }
-    return json.dumps(row, ensure_ascii=False) + "\n"
+    return json.dumps(row) + "\n"  # in ASCII: many readers take U+2028 in a text for the end of a line
 
 
 def _brief(task: Task, root: Path, workspace: Path, deadline: float) -> dict[str, Any]:

@@ -49,6 +49,24 @@ def test_gsm8k_answers_are_right_by_their_own_scorer(tmp_path: Path) -> None:
     assert not numbers.is_right(items[1].answer(), items[0])
 
 
+def test_a_line_separator_in_a_question_ends_no_line(tmp_path: Path) -> None:
+    from assay.core.store import open_store
+    from assay.posttrain.benchmarks import to_jsonl
+    from assay.posttrain.tasks import Staged
+    from assay.posttrain.workplace import write_data
+
+    row = {"question": "How\u2028much\x85is\u2029it?", "answer": "#### 6"}
+    (tmp_path / "test.jsonl").write_text((json.dumps(row, ensure_ascii=False) + "\n") * 2)
+    items = READERS["gsm8k"]([tmp_path / "test.jsonl"])
+    assert [item.question for item in items] == [row["question"]] * 2
+    # What a worker is given must survive the careless reader that most workers have.
+    store = open_store(str(tmp_path / "store"))
+    digest = store.put_bytes(to_jsonl(items))
+    write_data(Staged(digest, digest, digest, digest, digest), store, tmp_path / "data")
+    rows = [json.loads(line) for line in (tmp_path / "data" / "train.jsonl").read_text().splitlines()]
+    assert [r["item"]["question"] for r in rows] == [row["question"]] * 2
+
+
 @pytest.mark.parametrize(
     "content",
     [b'{"question": "a"}\n', b'{"question": "a", "answer": "6"}\n', b"[1, 2]", b"{", b"\xff\xfe", b'["x"]'],

@@ -25,7 +25,7 @@ def read_records(path: Path) -> list[dict[str, Any]]:
         text = _bytes(path).decode("utf-8-sig")
         if name.endswith(".csv"):
             return [dict(row) for row in csv.DictReader(io.StringIO(text), strict=True)]
-        lines = text.splitlines()
+        lines = text.split("\n")  # nothing else ends a line of JSON: a text may hold U+2028
         records = json.loads(text) if text.lstrip().startswith("[") else [json.loads(x) for x in lines if x.strip()]
     except (ValueError, EOFError, OSError, csv.Error) as error:
         raise BadInput(f"{path} cannot be read as benchmark data: {str(error)[:200]}.") from None
