@@ -1,5 +1,7 @@
 """`assay posttrain matrix`: one worker on every task of a suite, resumable, here or on a Ray cluster."""
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,9 +78,11 @@ def matrix(
             outcomes = run_in_processes(plan, desk, jobs, store=store, ledger=ledger)
         else:
             outcomes = run_here(plan, desk)
-        for outcome in outcomes:
-            found.append(outcome)
-            report(f"{len(found)} of {len(cells)}: {outcome.task} #{outcome.number} {outcome.status}: {outcome.why}")
+        with contextlib.redirect_stdout(sys.stderr):  # Ray prints what its machines say; stdout is for the document
+            for outcome in outcomes:
+                found.append(outcome)
+                ended = f"{outcome.task} #{outcome.number} {outcome.status}: {outcome.why}"
+                report(f"{len(found)} of {len(cells)}: {ended}")
     found.sort(key=lambda outcome: (names.index(outcome.task), outcome.number))
     if json_:
         emit({"cells": [outcome.to_json() for outcome in found], "counts": _counts(found)})
