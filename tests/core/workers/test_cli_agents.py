@@ -76,16 +76,14 @@ for line in open("/proc/net/tcp").readlines()[1:]:
 """
 
 
-@pytest.mark.slow
 # Two by default: each takes an installation of hundreds of megabytes and about two minutes.
 ALL = pytest.mark.skipif(
     not os.environ.get("ASSAY_TEST_ALL_AGENTS"), reason="set ASSAY_TEST_ALL_AGENTS=1 to try all four agents"
 )
-EACH = [
-    agent if agent in ("claude-code", "codex") else pytest.param(agent, marks=ALL) for agent in sorted(CLI_AGENTS)
-]
+EACH = [agent if agent in ("claude-code", "codex") else pytest.param(agent, marks=ALL) for agent in sorted(CLI_AGENTS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agent", EACH)
 def test_each_does_a_small_post_training_task_end_to_end(
     agent_command: Callable[..., AgentCommand], agent: str, shared_home: Path, tmp_path: Path
