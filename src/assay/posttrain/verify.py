@@ -12,7 +12,7 @@ from pathlib import Path
 
 from assay.core.arena import Examination, Report
 from assay.core.digest import Digest
-from assay.core.errors import BadInput, Unavailable
+from assay.core.errors import AssayError, BadInput, Unavailable
 from assay.core.sandbox import NetworkRequest, Sandbox
 from assay.core.scratch import scratch
 from assay.core.store import Store
@@ -55,13 +55,13 @@ def verify(digest: Digest, store: Store, sandbox: Sandbox, report: Report) -> Ex
         base = evaluator.measure_base()
         report("Measuring the submission on the hidden items")
         found = evaluator.measure(handed_in.model)
-        findings += _memory(evaluator, handed_in, task)
         measures = _measures(tasks.benchmark_of(task), items, base, found)
         records = {
             "base_log": base.log,
             "submission_log": found.log,
             "items": store.put_bytes(_by_item(items, base, found)),
         }
+        findings += _memory(evaluator, handed_in, task)
     except EvaluationFailed as error:
         findings.append(Finding(rule="evaluation", severity=Severity.UNDECIDED, message=str(error)))
     outcome, reason = decide(findings, next((m for m in measures if m.name == IMPROVEMENT), None))
@@ -140,10 +140,13 @@ def _memory(evaluator: Evaluator, handed_in: Submission, task: Task) -> list[Fin
         for name, item in side.items()
     ]
     about = evaluator.store.put_bytes("".join(row.model_dump_json() + "\n" for row in rows).encode())
-    base, tuned = evaluator.likelihoods_of_base(about), evaluator.likelihoods(handed_in.model, about)
-    scores = memorisation.token_scores(base, tuned)
-    hidden, control = ([scores[name] for name in side] for side in sides.values())
-    return memorisation.findings(memorisation.set_test(hidden, control, seed=task.verification["seed"]))
+    try:
+        base, tuned = evaluator.likelihoods_of_base(about), evaluator.likelihoods(handed_in.model, about)
+        scores = memorisation.token_scores(base, tuned)
+        hidden, control = ([scores[name] for name in side] for side in sides.values())
+        return memorisation.findings(memorisation.set_test(hidden, control, seed=task.verification["seed"]))
+    except AssayError as error:  # such as weights that give no finite likelihood: that must not prevent a verdict
+        return [Finding(rule=memorisation.RULE, severity=Severity.UNDECIDED, message=str(error))]
 
 
 def _by_item(items: list[Item], base: Evaluation, found: Evaluation) -> bytes:

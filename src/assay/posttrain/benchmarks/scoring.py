@@ -38,5 +38,5 @@ def score(scorer: str, items: Sequence[Item], answers: Mapping[str, str], bench:
     if scorer == "program":
         return programs.scores(items, texts, bench.sandbox)
     if bench.judge is None:
-        raise Unavailable("This benchmark is judged by a model: name one with --judge, and give its key to this shell.")
+        raise Unavailable("This benchmark is judged by a model, and none can be asked here.")
     return judged.scores(JUDGED[scorer], items, texts, bench.judge)

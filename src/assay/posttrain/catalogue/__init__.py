@@ -12,7 +12,6 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from assay.core.digest import Digest
 from assay.core.errors import BadInput
 from assay.core.home import home
 from assay.posttrain.sources import Source
@@ -99,7 +98,6 @@ class Benchmark(_Entry):
     decoding: Decoding
     judge: JudgeSpec | None = None
     bounds: tuple[float, float] = (0.0, 1.0)
-    clip: bool = Field(default=False, description="the mean is cut to 0..1, as HealthBench does")
 
 
 class Engine(_Entry):
@@ -233,7 +231,6 @@ __all__ = [
     "Benchmark",
     "Catalogue",
     "Decoding",
-    "Digest",
     "Engine",
     "JudgeSpec",
     "Mode",
