@@ -1,0 +1,1 @@
+"""Chains: where a run keeps its register, its clock, its promises and its decisions."""
