@@ -1,0 +1,75 @@
+"""Comparing a peer's work with the same work done again.
+
+On the same kind of machine the two are equal to the bit. On another they are near: the thresholds were chosen from
+measurements. `docs/pretrain/gauntlet.md` has the table, and says which cheats hide below the noise of foreign hardware.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.core.errors import BadInput
+from assay.pretrain.gauntlet.evidence import Redone, Reexecution
+from assay.pretrain.gauntlet.overlap import Layout, lay_out, merge
+from assay.pretrain.recipe import Gauntlet
+
+if TYPE_CHECKING:
+    from assay.pretrain.wire import SparseTensor
+
+# Of the values that both keep, as vectors. With every coordinate found again, nothing else can betray a peer that
+# scales or flips them; other hardware moves values across a quantiser's threshold now and then.
+MAX_DIFFERENCE = 0.25
+MAX_RATIO = 1e6  # documents hold finite numbers only
+
+
+def compare(
+    submitted: "Mapping[str, SparseTensor]", recomputed: "Mapping[str, SparseTensor]", *, round_: int, state_equal: bool
+) -> Reexecution:
+    """How near a peer's contribution is to the one that its samples, parameters and state lead to."""
+    if sorted(submitted) != sorted(recomputed):
+        raise BadInput("A contribution and its re-execution must have the same tensors.")
+    mine, again = lay_out(submitted), lay_out(recomputed)
+    if mine.names != again.names or len(mine.chunks) != len(again.chunks):
+        raise BadInput("A contribution and its re-execution must have tensors of the same shapes.")
+    common, _ = merge(mine, again)
+    total = max(len(mine.positions), len(again.positions))
+    share = float(sum(common.tolist())) / total if total else 1.0
+    return Reexecution(
+        outcome=Redone.DONE,
+        round=round_,
+        share=share,
+        difference=_difference(mine, again),
+        state_equal=state_equal,
+    )
+
+
+def refused(round_: int) -> Reexecution:
+    """The peer did not hand over the state that it began from."""
+    return Reexecution(outcome=Redone.REFUSED, round=round_)
+
+
+def matches(redone: Reexecution, settings: Gauntlet) -> bool:
+    """Whether the work was done. `reexecution_overlap` 1.0 asks for equality to the bit, the final state included."""
+    if settings.reexecution_overlap >= 1.0:
+        return redone.share == 1.0 and redone.difference == 0.0 and redone.state_equal
+    return redone.share >= settings.reexecution_overlap and redone.difference <= MAX_DIFFERENCE
+
+
+def _difference(mine: Layout, again: Layout) -> float:
+    """|a - b| / |b| over the coordinates that both keep."""
+    apart, size = 0.0, 0.0
+    start_a = start_b = 0
+    for end_a, end_b in zip(mine.ends.tolist(), again.ends.tolist(), strict=True):
+        _, at_a, at_b = np.intersect1d(
+            mine.positions[start_a:end_a], again.positions[start_b:end_b], assume_unique=True, return_indices=True
+        )
+        a = mine.values[start_a:end_a][at_a].astype(np.float64)
+        b = again.values[start_b:end_b][at_b].astype(np.float64)
+        apart += math.fsum(((a - b) ** 2).tolist())
+        size += math.fsum((b**2).tolist())
+        start_a, start_b = end_a, end_b
+    if size == 0.0:
+        return 0.0 if apart == 0.0 else MAX_RATIO
+    return math.sqrt(apart / size)

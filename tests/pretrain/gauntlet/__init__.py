@@ -1,0 +1,1 @@
+"""The Gauntlet: what a validator computes."""
