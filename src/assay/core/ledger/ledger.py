@@ -32,6 +32,7 @@ from assay.core.ledger.rows import (
     public_key,
     read_entries,
     read_tree_head,
+    read_tree_heads,
     store_entries,
     store_head,
     store_keys,
@@ -103,6 +104,11 @@ class Ledger:
                 self._id = ledger_id(connection)
         return self._id
 
+    @property
+    def signer(self) -> Signer:
+        """The key that this ledger is signed with from here."""
+        return self._sign_with()
+
     # Writing
 
     def append(self, statement: Statement, *, key: str | None = None) -> Entry:
@@ -150,6 +156,11 @@ class Ledger:
             store_keys(connection, [signer.public])
         witness.remember(sealed, self.place)
         return result
+
+    def settle(self) -> None:
+        """Wait for appends that are under way: every head that is signed after this has a later time."""
+        with self._database.write():
+            pass  # a head is signed under the lock that was just held
 
     def _sign_with(self) -> Signer:
         if self._signer is None:
@@ -199,6 +210,16 @@ class Ledger:
         """The latest signed tree head, or the one of `size` entries. Every batch leaves one."""
         with self._database.read() as connection:
             return read_tree_head(connection, size)
+
+    def tree_heads(self, least: int = 0) -> Iterator[TreeHead]:
+        """The signed heads of `least` entries and more, shortest first, a few in memory at a time."""
+        while True:
+            with self._database.read() as connection:
+                heads = read_tree_heads(connection, least, _PAGE)
+            yield from heads
+            if len(heads) < _PAGE:
+                return
+            least = heads[-1].size + 1
 
     def entry(self, index: int) -> Entry:
         with self._database.read() as connection:

@@ -85,12 +85,23 @@ def read_tree_head(connection: Connection, size: int | None) -> TreeHead:
     if row is None:
         which = "no tree head" if size is None else f"no tree head of {size} entries"
         raise BadInput(f"The ledger has {which}: a head is signed for each batch, not for each entry.")
+    return _head(row[0], row[1])
+
+
+def read_tree_heads(connection: Connection, least: int, most: int) -> list[TreeHead]:
+    """Up to `most` heads of at least `least` entries, shortest first."""
+    columns = db.heads.c
+    query = sql.select(columns.size, limited(columns.envelope)).where(columns.size >= least)
+    return [_head(size, envelope) for size, envelope in connection.execute(query.order_by(columns.size).limit(most))]
+
+
+def _head(size: int, envelope: bytes) -> TreeHead:
     try:
-        head = read_head(row[1])
+        head = read_head(envelope)
     except (Corrupt, TypeError, AttributeError) as error:
-        raise Corrupt(f"The tree head of {row[0]} entries is damaged: {error} Run `assay ledger verify`.") from None
-    if head.size != row[0]:
-        raise Corrupt(f"The tree head of {row[0]} entries says {head.size}: run `assay ledger verify`.")
+        raise Corrupt(f"The tree head of {size} entries is damaged: {error} Run `assay ledger verify`.") from None
+    if head.size != size:
+        raise Corrupt(f"The tree head of {size} entries says {head.size}: run `assay ledger verify`.")
     return head
 
 

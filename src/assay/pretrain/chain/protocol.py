@@ -14,6 +14,11 @@ from assay.core.digest import Digest
 SCALE = 1_000_000  # weights on the chain are integers: this many units are 1.0
 KEY_BYTES = 32
 MAX_OBJECT = 1 << 40  # bytes that a commitment may announce: readers have their own, lower limits
+MAX_ENDPOINT = 200  # bytes of a member's URL
+MAX_PEERS = 256  # peers at a time in any run: what a round costs on a chain grows with it
+MAX_VALIDATORS = 8  # validators at a time: the marks that they give one peer fill one word of the contract
+MAX_AMOUNT = 1 << 96  # units: products with SCALE and with each other stay far from 2**256
+WITHDRAW_ROUNDS = 8  # rounds after its last in which a member can still be expelled; then its bond is free
 
 
 class Role(StrEnum):
@@ -74,7 +79,7 @@ class Terms:
     clock: Clock
     bond: int  # units that a member puts up, at least
     reward: int  # units per round
-    max_peers: int
+    max_peers: int  # at a time, at most MAX_PEERS
     validator_strikes: int
 
 
@@ -86,11 +91,16 @@ class Member:
     role: Role
     account: str  # who may act for it: a key id, or an address
     endpoint: str  # URL of the object store that it writes and everyone reads; never a credential
-    bond: int  # a validator's bond is its stake
+    bond: int  # what it put up; a validator's bond is its stake
     first_round: int  # the round after the one in which it registered
-    last_round: int | None = None  # the round in which it left or was expelled
+    last_round: int | None = None  # the round in which it left or was expelled; -1 before there were rounds
     expelled: bool = False
-    strikes: int = 0  # of a validator; at `Terms.validator_strikes` its stake counts for nothing until it publishes
+    strikes: int = 0  # of a validator; at `Terms.validator_strikes` its stake counts for nothing until it does its part
+    released: bool = False  # its bond was handed back
+
+    def active(self, round_: int) -> bool:
+        """Whether it may take part in this round."""
+        return self.first_round <= round_ and (self.last_round is None or round_ <= self.last_round)
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,8 @@ class Outcome:
 
     `void`: validators with less than half of the stake that counts have published; nobody is selected or paid.
     Weight: the lower stake-weighted median (the smallest value v such that sheets with a weight of at most v hold at
-    least half of the published stake). Selected, cleared, expelled: said by sheets with more than half of it.
+    least half of the published stake). Selected, cleared, expelled: said by sheets with more than half of it. Where the
+    medians add up to more than SCALE, rewards are scaled down so that a round never pays more than `Terms.reward`.
     """
 
     round: int
@@ -172,7 +183,16 @@ class Chain(Protocol):
         """Join; returns the uid. An account has at most one uid per role; asked again it gets the same."""
         ...
 
-    def leave(self, uid: int) -> None: ...
+    def leave(self, uid: int) -> None:
+        """Take part no longer, from the next round on."""
+        ...
+
+    def withdraw(self, uid: int) -> None:
+        """Take back the bond of a member that left: more than `WITHDRAW_ROUNDS` rounds after its last. Anyone may ask.
+
+        Rewards that are still held then are burnt. On a chain with a currency this also collects what was paid.
+        """
+        ...
 
     def members(self, role: Role | None = None) -> list[Member]:
         """Everyone who ever registered, by uid."""
@@ -195,17 +215,21 @@ class Chain(Protocol):
     def beacon(self, round_: int) -> bytes:
         """32 bytes of randomness that nobody knew before the reveals of `round_` ended.
 
-        SHA-256 of seed, round, and every revealed key in order of uid. `beacon(-1)` is known from the start.
-        Raises `TooEarly` while keys may still be revealed.
+        SHA-256 of seed, round, and every revealed key in order of uid (`encoding.hash_beacon`). `beacon(-1)` is known
+        from the start. Raises `TooEarly` while keys may still be revealed.
         """
         ...
 
     def commit_scores(self, uid: int, round_: int, sheet_hash: bytes) -> None:
-        """Promise a score sheet (`sheet_hash` as `seal_sheet` makes it): in the phase SCORE, once."""
+        """Promise a score sheet (`sheet_hash` as `encoding.seal_sheet` makes it): in the phase SCORE, once."""
         ...
 
     def publish_scores(self, uid: int, round_: int, document: Digest, marks: Mapping[int, Mark], salt: bytes) -> None:
-        """Publish the promised sheet: in the phase PUBLISH."""
+        """Publish the promised sheet: in the phase PUBLISH.
+
+        Refused if it names a peer that has no part in the round, selects one that revealed nothing, gives one that is
+        expelled anything, or gives away more than SCALE.
+        """
         ...
 
     def sheets(self, round_: int) -> dict[int, Sheet]:
@@ -226,14 +250,20 @@ class Chain(Protocol):
 
 
 def agreed_parameters(chain: Chain, round_: int) -> Digest | None:
-    """The parameters at the start of `round_` to which validators with more than half of the attesting stake attest."""
-    stakes = {member.uid: member.bond for member in chain.members(Role.VALIDATOR) if not member.expelled}
+    """The parameters at the start of `round_` to which validators with at least half of the stake that counts attest.
+
+    None until so many have attested, and if as much stake attests to anything else. Only validators that take part in
+    that round count, so that nobody can buy a say on the past; of those, not the ones that have struck out.
+    """
+    limit = chain.terms().validator_strikes
+    active = [member for member in chain.members(Role.VALIDATOR) if member.active(round_) and member.strikes < limit]
+    stakes = {member.uid: member.bond for member in active}
     votes: dict[Digest, int] = {}
     for uid, digest in chain.attestations(round_).items():
         votes[digest] = votes.get(digest, 0) + stakes.get(uid, 0)
-    if not votes:
+    best = max(sorted(votes), key=lambda digest: votes[digest], default=None)
+    if best is None or votes[best] * 2 < sum(stakes.values()):
         return None
-    best = max(votes, key=lambda digest: votes[digest])
     return best if votes[best] * 2 > sum(votes.values()) else None
 
 
