@@ -1,0 +1,1 @@
+"""The commands of `assay prove`: one module each."""

@@ -1,0 +1,453 @@
+"""Rocq (Coq): compiles from sources, states each trusted theorem afresh, audits what it rests on, checks it again.
+
+The order makes it sound. `Goals` holds the trusted statements and is compiled before the submission exists anywhere in
+the load path. Each `Check` opens the proof of one of them first and loads the submission inside it: no notation, name
+or flag of the submission is there when the statement is read. What closes it is judged by the kernel alone.
+"""
+
+import functools
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from assay.core.digest import digest_bytes
+from assay.core.errors import BadInput, Unavailable
+from assay.core.plain import one_line
+from assay.core.verdict import Evidence, Finding, Severity
+from assay.prove.cell import GIB, Cell, Ran, limits, take_file
+from assay.prove.component import Component, Theorem, copy_library, copy_sources
+from assay.prove.provers import Built, Effort, Level, Proved, Statement
+from assay.prove.provers.rocq_driver import (
+    CHECK,
+    check_text,
+    extracting_text,
+    goals_text,
+    library_name,
+    printing_text,
+    statements_text,
+)
+from assay.prove.provers.rocq_report import assumptions, context_summary, printed_string
+from assay.prove.provers.rocq_source import comment_before, faults, required
+
+OLDEST, NEWEST = (8, 16), (9, 0)  # the reports of coqc and coqchk are read strictly: as 8.16 writes them
+MEMORY = 4 * GIB
+MAX_COMPILED = 256 << 20  # bytes of one compiled file
+MAX_REPORT = 4 << 20
+MAX_PRINTED = 1 << 20  # bytes of C: larger programs belong in several components
+
+_PLUGIN_SOURCES = frozenset((".ml", ".mli", ".mlg", ".mllib", ".mlpack", ".ml4"))
+_FILE = re.compile(r"(?:[A-Za-z][A-Za-z0-9_]*/)*[A-Za-z][A-Za-z0-9_]*\.v")
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """The programs of Rocq on this machine."""
+
+    version: str
+    library: Path  # coqc -where
+
+    @functools.cached_property
+    def prelude(self) -> frozenset[str]:
+        """Names of the files that are loaded before anything else, in lower case."""
+        return frozenset(path.stem.lower() for path in (self.library / "theories" / "Init").glob("*.vo"))
+
+
+@functools.cache
+def toolchain() -> Toolchain:
+    """What is installed. `Unavailable` if nothing is, or another version than the gates are written for."""
+    for program in ("coqc", "coqchk", "coqdep"):
+        if shutil.which(program) is None:
+            raise Unavailable(
+                f"The prover Rocq is not here ({program} is missing): install it (Debian: apt install coq)."
+            )
+    said = subprocess.run(["coqc", "--version"], capture_output=True, text=True, timeout=60).stdout
+    match = re.search(r"version (\d+)\.(\d+)[^\s]*", said)
+    if match is None or not OLDEST <= (int(match[1]), int(match[2])) < NEWEST:
+        raise Unavailable(
+            f"The prover here says {one_line(said.strip(), 80)!r}: the gates need Coq 8.16 or newer, below 9."
+        )
+    where = subprocess.run(["coqc", "-where"], capture_output=True, text=True, timeout=60).stdout.strip()
+    return Toolchain(match[0].removeprefix("version "), Path(where))
+
+
+class Rocq:
+    """Rocq at work on one component; see `assay.prove.provers.Prover`."""
+
+    name = "rocq"
+
+    def __init__(self, component: Component, cell: Cell, effort: Effort) -> None:
+        assert component.manifest.rocq is not None  # noqa: S101 - the manifest was checked
+        self.component, self.cell, self.names = component, cell, component.manifest.rocq
+        self.effort = effort
+        self.tools = toolchain()
+        self._shelves: dict[str, tuple[str, Path]] = {}  # shelf -> logical name, folder with compiled files
+        self._built: Built | None = None
+        self._checks: dict[str, Path] = {}
+
+    def versions(self) -> dict[str, str]:
+        return {"coq": self.tools.version}
+
+    def trusted_base(self) -> tuple[str, ...]:
+        return (
+            f"the kernel of Coq {self.tools.version} and its checker coqchk: both would have to be wrong alike",
+            "OCaml, which compiled them, and this machine",
+            "the statements in trusted/ and the libraries that they import: they say what is proved",
+        )
+
+    # Building ------------------------------------------------------------------------------------------------------
+
+    def build(self) -> Built:
+        if self._built is None:
+            self._built = self._build()
+        return self._built
+
+    def _build(self) -> Built:
+        if found := self._hygiene():
+            return Built(False, tuple(found))
+        for name in self.names.libraries:
+            source = self.cell.folder(f"lib-{name}")
+            copy_library(self.component, name, source)
+            self._trusted(name, source, f"The trusted library {name}")
+        source = self.cell.folder("trusted")
+        copy_sources(self.component, source, ("trusted",))
+        self._trusted(self.names.trusted, source / "trusted", "The task's own statement")
+        goals = self.cell.folder("goals")
+        (goals / "Goals.v").write_text(goals_text(self.component.manifest, self._printed_text()))
+        failure = self._compile(CHECK, goals, None)
+        if failure:
+            raise BadInput(f"The task's theorems cannot be stated: {failure}")
+        source = self.cell.folder("src")
+        copy_sources(self.component, source, ("src",))
+        failure = self._compile(self.names.submission, source / "src", "src/")
+        files = sum(path.endswith(".v") for path in self.component.under("src"))
+        if failure:
+            return Built(False, (_finding("build", failure),), files)
+        return Built(True, (), files)
+
+    def _trusted(self, name: str, source: Path, what: str) -> None:
+        failure = self._compile(name, source, None)
+        if failure:
+            raise BadInput(f"{what} does not compile, so nothing can be checked: {failure}")
+
+    def _hygiene(self) -> list[Finding]:
+        """What is refused before anything runs."""
+        found = []
+        taken = {PurePosixPath(p).stem.lower(): "trusted/" for p in self.component.under("trusted")}
+        for name, files in self.component.library_files.items():
+            taken |= {PurePosixPath(p).stem.lower(): f"the trusted library {name}" for p in files if p.endswith(".v")}
+        roots = {self.names.trusted.lower(), CHECK.lower(), "coq", "ltac2", *map(str.lower, self.names.libraries)}
+        loaded = self.tools.prelude | self._imported()
+        any_file = False
+        for path in self.component.under("src"):
+            pure = PurePosixPath(path.removeprefix("src/"))
+            if pure.suffix in _PLUGIN_SOURCES:
+                found.append(_finding("plugin", "A plugin could change what the prover accepts: leave it out.", path))
+            if pure.suffix != ".v":
+                continue
+            any_file = True
+            if not _FILE.fullmatch(str(pure)):
+                said = (
+                    "A file of proofs is named with ASCII letters, digits and _, so that no name can pass for another."
+                )
+                found.append(_finding("look-alike", said, path))
+                continue
+            stem = pure.stem.lower()
+            where = taken.get(stem) or ("the libraries that the statement rests on" if stem in loaded else None)
+            if where or stem in roots or {part.lower() for part in pure.parts[:-1]} & roots:
+                said = f"The module is called like one of {where or 'the prover or the task'}: give it another name."
+                found.append(_finding("shadowed-module", said, path))
+            found += self._faults(path)
+        if not any_file:
+            found.append(_finding("build", "There is no file src/*.v: nothing was handed in."))
+        return found
+
+    def _imported(self) -> set[str]:
+        """Last names of the libraries that the task's own files load, in lower case."""
+        places = [self.component.root / p for p in self.component.under("trusted") if p.endswith(".v")]
+        for name, files in self.component.library_files.items():
+            places += [self.component.libraries[name] / p for p in files if p.endswith(".v")]
+        return {name for place in places for name in required(place.read_text(errors="replace"))}
+
+    def _faults(self, path: str) -> list[Finding]:
+        try:
+            text = (self.component.root / path).read_bytes().decode()
+        except UnicodeDecodeError:
+            return [_finding("look-alike", "The source is not UTF-8.", path)]
+        found = []
+        for fault in faults(text)[:20]:
+            rule = "look-alike" if "letter" in fault.what or "character" in fault.what else "command"
+            found.append(_finding(rule, f"In {path}, line {fault.line}: {fault.what}.", f"{path}, line {fault.line}"))
+        return found
+
+    def _printed_text(self) -> str | None:
+        """The committed C, if there is a program and it can be written as a string of Rocq."""
+        program = self.component.manifest.program
+        if program is None or program.c is None or program.c not in self.component.files:
+            return None
+        if self.component.files[program.c].size > MAX_PRINTED:
+            return None
+        data = (self.component.root / program.c).read_bytes()
+        return data.decode("ascii") if data.isascii() and b"\0" not in data else None
+
+    def _compile(self, logical: str, source: Path, shown: str | None) -> str | None:
+        """Compile every file of a folder in the order of their needs, each by itself. Why it failed, or `None`.
+
+        `shown` is set for a submission: how its paths begin in messages.
+        """
+        files = sorted(str(p.relative_to(source)) for p in source.rglob("*.v")) if source.is_dir() else []
+        built = self.cell.folder(f"built-{logical}")
+        shelf = f"built-{logical}"
+        if not files:
+            return "it has no file *.v." if shown is None else "There is no file src/*.v."
+        ordered = self._order(logical, source, files)
+        if isinstance(ordered, str):
+            return ordered
+        for path in ordered:
+            work = self.cell.folder("work")
+            place = work / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / path, place)
+            inside = self.cell.workspace(work)
+            where = ["-Q", self.cell.shelf(shelf, built), logical, "-Q", inside, logical]
+            ran = self._coqc(work, [*where, f"{inside}/{path}"], {shelf: built})
+            if not ran.ok:
+                return ran.why(f"Compiling {shown or ''}{path}")
+            data = take_file(place.with_suffix(".vo"), MAX_COMPILED)
+            if data is None:
+                return f"Compiling {shown or ''}{path} left no compiled file of at most {MAX_COMPILED >> 20} MiB."
+            (built / path).parent.mkdir(parents=True, exist_ok=True)
+            (built / path).with_suffix(".vo").write_bytes(data)
+            shutil.rmtree(work, ignore_errors=True)
+        self._shelves[shelf] = (logical, built)
+        return None
+
+    def _order(self, logical: str, source: Path, files: list[str]) -> list[str] | str:
+        """`files` so that each comes after what it needs. Only a permutation of them is believed."""
+        work = self.cell.folder("order")
+        inside = self.cell.shelf("order", source)
+        command = ["coqdep", "-sort", "-Q", inside, logical, *(f"{inside}/{path}" for path in files)]
+        ran = self.cell.run(
+            ["sh", "-c", 'exec "$@" > order 2> errors', "sh", *command], work, limits(120), {"order": source}
+        )
+        said = take_file(work / "order", MAX_REPORT)
+        if not ran.ok or said is None:
+            told = (take_file(work / "errors", MAX_REPORT) or b"").decode(errors="replace")
+            return f"The order of the files cannot be found: {one_line(told.strip() or 'coqdep failed', 300)}."
+        prefix = f"{inside}/"
+        found = [word.removeprefix(prefix).removeprefix("./") for word in said.decode(errors="replace").split()]
+        return found if sorted(found) == files else "The files need each other in a circle: no order compiles them."
+
+    def _load_path(self, names: Iterable[str] | None = None) -> list[str]:
+        return [
+            word
+            for shelf, (logical, folder) in self._shelves.items()
+            if names is None or shelf in names
+            for word in ("-Q", self.cell.shelf(shelf, folder), logical)
+        ]
+
+    def _coqc(self, work: Path, words: Sequence[str], more: Mapping[str, Path] | None = None) -> Ran:
+        shelves = {shelf: folder for shelf, (_, folder) in self._shelves.items()}
+        command = ["coqc", "-q", "-noglob", "-native-compiler", "no", *self._load_path(), *words]
+        return self.cell.run(command, work, limits(self.effort.file_seconds, MEMORY), {**shelves, **(more or {})})
+
+    # Theorems ------------------------------------------------------------------------------------------------------
+
+    def prove(self) -> Proved:
+        built = self.build()
+        statements = self._statements()
+        if not built.ok:
+            return Proved(built.findings, statements=statements)
+        findings: list[Finding] = []
+        assumed: dict[str, tuple[str, ...]] = {}
+        for number, theorem in enumerate(self.component.manifest.theorems):
+            if theorem.of_program:
+                continue
+            findings += self._state(f"Check{number}", [theorem], assumed, with_text=False)
+        if self._program_theorems():
+            findings += self._state("CheckProgram", self._program_theorems(), assumed, with_text=False)
+        proved = tuple(t.name for t in self.component.manifest.theorems if t.name in assumed)
+        if findings:
+            return Proved(tuple(findings), proved, assumed, statements, Level.NONE)
+        findings += self._recheck()
+        level = Level.NONE if findings else Level.RECHECKED
+        return Proved(tuple(findings), proved, assumed, statements, level)
+
+    def _program_theorems(self) -> list[Theorem]:
+        return [t for t in self.component.manifest.theorems if t.of_program]
+
+    def _state(
+        self, name: str, theorems: list[Theorem], assumed: dict[str, tuple[str, ...]], *, with_text: bool
+    ) -> list[Finding]:
+        """State theorems in a file of the verifier's own, close them, and read what they rest on."""
+        work = self.cell.folder("check")
+        inside = self.cell.workspace(work)
+        (work / f"{name}.v").write_text(
+            check_text(name, theorems, self.component.manifest, inside, with_text=with_text)
+        )
+        ran = self._coqc(work, ["-w", "none", "-Q", inside, CHECK, f"{inside}/{name}.v"])
+        what = ", ".join(t.name for t in theorems)
+        if not ran.ok:
+            return [_finding("theorem", ran.why(f"{theorems[0].proof} does not prove {what}: the check"), what)]
+        report = take_file(work / "assumptions.out", MAX_REPORT)
+        compiled = take_file(work / f"{name}.vo", MAX_COMPILED)
+        if report is None or compiled is None:
+            return [_finding("theorem", f"The check of {what} left no report on its assumptions.", what)]
+        rests_on = assumptions(report.decode(errors="replace"))
+        for theorem in theorems:
+            assumed[theorem.name] = rests_on
+        checked = self.cell.folder(f"checked-{name}")
+        (checked / f"{name}.vo").write_bytes(compiled)
+        self._checks[name] = checked
+        # Names are printed short. One of the submission's own that ends like an allowed one is found by the checker,
+        # which prints them in full.
+        extra = [a for a in rests_on if not any(full == a or full.endswith("." + a) for full in self.names.axioms)]
+        if extra:
+            said = f"{what} rests on what is not proved: {one_line('; '.join(extra), 400)}."
+            evidence = tuple(Evidence(where=what, what=one_line(a, 300)) for a in extra[:50])
+            return [Finding(rule="assumption", severity=Severity.VIOLATION, message=said, evidence=evidence)]
+        return []
+
+    def _recheck(self) -> list[Finding]:
+        """Ask the independent checker about everything that was loaded, in a process of its own."""
+        work = self.cell.folder("recheck")
+        shelves = {shelf: folder for shelf, (_, folder) in self._shelves.items()}
+        words = self._load_path()
+        for name, folder in self._checks.items():
+            shelves[name] = folder
+            words += ["-Q", self.cell.shelf(name, folder), CHECK]
+        modules = [library_name(name) for name in self._checks]
+        if not self.effort.thorough:
+            compiled = [*self._own_modules(), library_name("Goals"), *modules]
+            modules = [word for module in compiled for word in ("-norec", module)]
+        command = ["coqchk", "-silent", "-o", *words, *modules]
+        wrapped = ["sh", "-c", 'exec "$@" > report 2>&1', "sh", *command]
+        ran = self.cell.run(wrapped, work, limits(self.effort.check_seconds, MEMORY), shelves)
+        said = (take_file(work / "report", MAX_REPORT) or b"").decode(errors="replace")
+        if not ran.ok:
+            if ran.exceeded:
+                why = f"it went over its {ran.exceeded} limit"
+                message = f"The independent checker could not decide: {why}."
+                return [Finding(rule="recheck", severity=Severity.UNDECIDED, message=message)]
+            tail = one_line(" ".join(said.split())[-400:], 400)
+            return [_finding("recheck", f"The independent checker does not accept the proofs: {tail}.")]
+        summary = context_summary(said)
+        if summary is None:
+            message = "The independent checker's report cannot be read: is it another version of coqchk?"
+            return [Finding(rule="recheck", severity=Severity.UNDECIDED, message=message)]
+        own = (
+            f"{self.names.submission}.",
+            f"{CHECK}.",
+            f"{self.names.trusted}.",
+            *(f"{n}." for n in self.names.libraries),
+        )
+        found = []
+        for section, names in summary.items():
+            bad = [n for n in names if n.startswith(own) and n not in self.names.axioms]
+            if bad:
+                said = f"The independent checker lists, under {section!r}: {one_line(', '.join(bad), 300)}."
+                hint = " A sealed module (`: T`) looks like that too: write `<: T`." if section == "Axioms" else ""
+                found.append(_finding("recheck", said + hint, bad[0]))
+        return found
+
+    def _own_modules(self) -> list[str]:
+        """Full names of everything that was compiled here."""
+        return [
+            f"{logical}." + ".".join(path.relative_to(folder).with_suffix("").parts)
+            for logical, folder in self._shelves.values()
+            if logical != CHECK
+            for path in sorted(folder.rglob("*.vo"))
+        ]
+
+    def _statements(self) -> tuple[Statement, ...]:
+        """The trusted statements as the prover understood them (hashed) and as they are written (shown)."""
+        work = self.cell.folder("statements")
+        inside = self.cell.workspace(work)
+        (work / "Statements.v").write_text(statements_text(self.component.manifest, inside))
+        shelves = [s for s, (logical, _) in self._shelves.items() if logical != self.names.submission]
+        mounted = {s: self._shelves[s][1] for s in shelves}
+        command = ["coqc", "-q", "-noglob", *self._load_path(shelves), "-Q", inside, "AssayStatements"]
+        ran = self.cell.run(
+            [*command, f"{inside}/Statements.v"], work, limits(self.effort.file_seconds, MEMORY), mounted
+        )
+        texts = [
+            (self.component.root / path).read_text(errors="replace")
+            for path in self.component.under("trusted")
+            if path.endswith(".v")
+        ]
+        out = []
+        for number, theorem in enumerate(self.component.manifest.theorems):
+            report = take_file(work / f"statement{number}.out", MAX_REPORT) if ran.ok else None
+            written, comment = next((f for text in texts if (f := comment_before(text, theorem.name))), ("", ""))
+            sha256 = digest_bytes(report).removeprefix("sha256:") if report is not None else ""
+            out.append(Statement(theorem.name, written, comment, sha256))
+        return tuple(out)
+
+    # The program ---------------------------------------------------------------------------------------------------
+
+    def printed(self) -> tuple[str | None, Sequence[Finding]]:
+        program = self.component.manifest.program
+        assert program is not None and program.c is not None  # noqa: S101 - the gate asks only where there is one
+        built = self.build()
+        if not built.ok:
+            return None, built.findings
+        text, findings = self._print()
+        if text is None:
+            return None, findings
+        committed = self.component.root / program.c
+        if program.c not in self.component.files:
+            return text, [_finding("printed", f"{program.c} is not there: `assay prove print` writes it.", program.c)]
+        if committed.read_bytes() != text.encode():
+            return text, [_finding("printed", _difference(committed.read_bytes(), text.encode(), program.c), program.c)]
+        assumed: dict[str, tuple[str, ...]] = {}
+        theorems = self._program_theorems()
+        found = self._state("CheckPrinted", theorems, assumed, with_text=True)
+        return text, found
+
+    def extracted(self) -> tuple[bytes | None, Sequence[Finding]]:
+        built = self.build()
+        if not built.ok:
+            return None, built.findings
+        work = self.cell.folder("extract")
+        inside = self.cell.workspace(work)
+        (work / "Extracting.v").write_text(extracting_text(self.component.manifest))
+        ran = self._coqc(work, ["-w", "none", "-Q", inside, CHECK, f"{inside}/Extracting.v"])
+        source = take_file(work / "extracted.ml", MAX_REPORT) if ran.ok else None
+        if source is None:
+            return None, [_finding("build", ran.why("Translating the functions to OCaml"))]
+        return source, ()
+
+    def _print(self) -> tuple[str | None, list[Finding]]:
+        program = self.component.manifest.program
+        assert program is not None  # noqa: S101 - see printed
+        work = self.cell.folder("print")
+        inside = self.cell.workspace(work)
+        (work / "Printing.v").write_text(printing_text(self.component.manifest, inside))
+        ran = self._coqc(work, ["-w", "none", "-Q", inside, CHECK, f"{inside}/Printing.v"])
+        if not ran.ok:
+            return None, [_finding("printed", ran.why(f"Printing {program.definition}"), program.definition)]
+        report = take_file(work / "printed.out", MAX_REPORT)
+        text = printed_string(report.decode(errors="replace")) if report is not None else None
+        if text is None:
+            said = f"{program.definition} does not compute to a text: is it opaque, or an assumption?"
+            return None, [_finding("printed", said, program.definition)]
+        return text, []
+
+
+def _finding(rule: str, message: str, where: str | None = None) -> Finding:
+    evidence = (Evidence(where=one_line(where, 300), what=one_line(message, 300)),) if where else ()
+    return Finding(rule=rule, severity=Severity.VIOLATION, message=one_line(message, 900), evidence=evidence)
+
+
+def _difference(committed: bytes, printed: bytes, name: str) -> str:
+    line = 1
+    for a, b in zip(committed.split(b"\n"), printed.split(b"\n"), strict=False):
+        if a != b:
+            break
+        line += 1
+    return (
+        f"{name} is not what the program prints: they differ first in line {line} "
+        f"({len(committed)} bytes committed, {len(printed)} printed)."
+    )
