@@ -41,9 +41,10 @@ def test_an_exact_copy_is_found_in_both_directions() -> None:
     peers = crowd(5)
     found = likenesses(5, peers | {99: peers[3]})
     for uid, other in ((99, 3), (3, 99)):
-        assert closest(found[uid]) == Overlap(
-            kind=Likeness.ROUND, uid=other, round=5, indices=1.0, values=1.0, part=1.0, shuffled=1.0
-        )
+        near = closest(found[uid])
+        assert (near.kind, near.uid, near.round) == (Likeness.ROUND, other, 5)
+        assert near.indices == near.values == near.shuffled == 1.0
+        assert near.part > 0.99  # the two kept values of the norm are too few to be called a copy
 
 
 @pytest.mark.parametrize("factor", [0.1, 3.0, -1.0])
