@@ -47,7 +47,7 @@ def test_a_killed_matrix_goes_on_and_finished_cells_are_not_repeated(assay: Assa
         os.killpg(process.pid, signal.SIGKILL)
     before = entries(home)
     assert 1 <= len(before) < 3
-    ended = assay(*MATRIX, "--runs", "3", "--json", timeout=900)
+    ended = assay(*MATRIX, "--runs", "3", "--jobs", "2", "--json", timeout=900)  # now two at a time
     assert ended.returncode == 0, ended.stderr
     assert [(c["task"], c["run"], c["status"]) for c in cells(ended)] == [(TASK, n, "done") for n in (1, 2, 3)]
     after = entries(home)

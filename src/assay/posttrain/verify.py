@@ -15,6 +15,7 @@ from assay.core.digest import Digest
 from assay.core.errors import AssayError, BadInput, Unavailable
 from assay.core.sandbox import NetworkRequest, Sandbox
 from assay.core.scratch import scratch
+from assay.core.statistics import mean_interval
 from assay.core.store import Store
 from assay.core.submission import read_submission
 from assay.core.task import Submission, Task
@@ -26,7 +27,6 @@ from assay.posttrain.evaluate import MAX_ITEMS, Evaluation, EvaluationFailed, Ev
 from assay.posttrain.integrity import RULES, Case, audit, memorisation
 from assay.posttrain.integrity.likelihood import LikelihoodItem
 from assay.posttrain.models import materialise
-from assay.posttrain.statistics import mean_interval
 from assay.posttrain.workplace import write_data
 
 MAX_NETWORK_LOG = 64 << 20  # bytes

@@ -1,13 +1,13 @@
 """A contribution: what a peer hands in for one round, sealed until the deadline has passed.
 
-Bytes: MAGIC, length of the header (4, little-endian), header (canonical JSON), pseudo-gradient (`wire`). It is sealed with
-ChaCha20-Poly1305 under a key used once; run, round and uid are authenticated, so that a copy under another uid does
-not open. The format is in `docs/formats/contribution.md`.
+Bytes: MAGIC, length of the header (4, little-endian), header (canonical JSON), pseudo-gradient (`wire`). Sealed with
+ChaCha20-Poly1305 under a key used once; run, round and uid are authenticated: a copy under another uid does not open.
+The format is in `docs/formats/contribution.md`.
 """
 
 import hashlib
+import hmac
 import json
-import secrets
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -70,12 +70,15 @@ class Sealed:
         return hashlib.sha256(self.key).digest()
 
 
-def seal(contribution: Contribution) -> Sealed:
-    """Seal a contribution under a fresh key."""
-    key = secrets.token_bytes(KEY_BYTES)
-    header = contribution.header
+def seal(contribution: Contribution, secret: bytes) -> Sealed:
+    """Seal a contribution under a key of its own: a hash of `secret`, which its peer keeps, and of all that is sealed.
+
+    So no key ever seals two messages, and sealing the same again gives the same.
+    """
+    header, message = contribution.header, contribution.to_bytes()
+    key = hmac.digest(secret, b"assay.seal/1\0" + hashlib.sha256(message).digest(), "sha256")
     bound = _bound_to(header.run, header.round, header.uid)
-    return Sealed(ChaCha20Poly1305(key).encrypt(_NONCE, contribution.to_bytes(), bound), key)
+    return Sealed(ChaCha20Poly1305(key).encrypt(_NONCE, message, bound), key)
 
 
 def open_sealed(sealed: bytes, key: bytes, *, run: Digest, round_: int, uid: int) -> Contribution:

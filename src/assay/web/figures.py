@@ -99,3 +99,11 @@ def budget_rows(run: Run) -> Iterable[tuple[str, str, str, str]]:
             "no limit" if limit is None else write_(limit),
             share(used or 0, limit or 0) if both else "-",
         )
+
+
+def short(number: float) -> str:
+    """A round number in few characters: `250 k`, `3 M`, `0.5`."""
+    for factor, name in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= factor:
+            return f"{number / factor:.4g} {name}"
+    return f"{number:.4g}"

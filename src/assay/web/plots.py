@@ -1,22 +1,18 @@
-"""Plots as inline SVG, made for one page: no script, no image, no font of their own.
+"""The plots of reports: measures with their intervals, and what was used over time. Drawn with `drawing`."""
 
-Positions across are percentages and heights are pixels, so a plot fills a phone or a printed page and its text keeps
-its size. Colours come from classes in the page's style sheet. Every element is built, never pasted together.
-"""
-
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from xml.etree import ElementTree
 
 from markupsafe import Markup
 
 from assay.core.plain import one_line
 from assay.core.verdict import Measure
-from assay.web import figures
+from assay.web import drawing, figures
+from assay.web.drawing import Element
 
 LARGEST = 1e12  # a figure beyond it cannot be drawn beside others
-_PAD = 3.0  # per cent left free on each side, so that a mark at the end is whole
 _ROW, _TEXT, _HEAD, _FOOT = 46, 22, 26, 26  # pixels; the upper part of a row is text
 _PIECES = 300  # of a line over time: more cannot be seen
 _LABEL = 24  # characters of a label: they fit a phone beside the figures
@@ -50,45 +46,47 @@ def intervals(rows: Sequence[Row], title: str, *, base: Measure | None = None, z
     ends = [end for row in rows for end in _ends(row.measure)] + (_ends(base) if base else []) + ([0.0] if zero else [])
     low = min([0.0, *ends]) if rows[0].measure.unit == "%" else min(ends)
     marks = nice_ticks(low, max(ends), 6)
-    across = _scale(marks[0], marks[-1])
+    across = drawing.scale(marks[0], marks[-1])
     bottom = _HEAD + _ROW * len(rows)
-    svg = _svg(bottom + _FOOT, title)
+    svg = drawing.svg(bottom + _FOOT, title)
     for number in range(len(rows)):  # behind each bar, but not behind the text above it
         top, end = _HEAD + number * _ROW + _TEXT, _HEAD + (number + 1) * _ROW
         if base and base.interval:
             left, right = across(base.interval.low), across(base.interval.high)
-            _add(svg, "rect", "band", x=_per(left), width=_per(right - left), y=top, height=end - top)
+            drawing.add(
+                svg, "rect", "band", x=drawing.per(left), width=drawing.per(right - left), y=top, height=end - top
+            )
         for mark in marks:
-            _vertical(svg, "grid", across(mark), top, end)
+            drawing.vertical(svg, "grid", across(mark), top, end)
         if zero:
-            _vertical(svg, "zero", across(0), top, end)
+            drawing.vertical(svg, "zero", across(0), top, end)
         if base:
-            _vertical(svg, "baseline", across(base.value), top, end)
+            drawing.vertical(svg, "baseline", across(base.value), top, end)
     for mark in marks:
-        _text(svg, "tick middle", across(mark), bottom + 17, figures.figure(mark, "", signed=zero and mark != 0))
+        drawing.text(svg, "tick middle", across(mark), bottom + 17, figures.figure(mark, "", signed=zero and mark != 0))
     if zero:
-        _note(svg, across(0), "no better than the base")
+        drawing.note(svg, across(0), "no better than the base")
     if base:
-        _note(svg, across(base.value), f"{base.name}: {_figures(base)}")
+        drawing.note(svg, across(base.value), f"{base.name}: {_figures(base)}")
     for number, row in enumerate(rows):
         _row(svg, row, across, _HEAD + number * _ROW)
-    return _markup(svg)
+    return drawing.markup(svg)
 
 
 def _ends(measure: Measure) -> list[float]:
     return [measure.value, *((measure.interval.low, measure.interval.high) if measure.interval else ())]
 
 
-def _row(svg: ElementTree.Element, row: Row, across: Callable[[float], float], top: int) -> None:
+def _row(svg: Element, row: Row, across: Callable[[float], float], top: int) -> None:
     measure, middle = row.measure, top + 32
-    group = _add(svg, "g", f"row {row.kind}")
-    _add(group, "text", "label", x="0", y=top + 17).text = one_line(row.label, _LABEL)
+    group = drawing.add(svg, "g", f"row {row.kind}")
+    drawing.add(group, "text", "label", x="0", y=top + 17).text = one_line(row.label, _LABEL)
     if measure.interval:
         left, right = across(measure.interval.low), across(measure.interval.high)
-        _add(group, "line", "bar", x1=_per(left), x2=_per(right), y1=middle, y2=middle)
+        drawing.add(group, "line", "bar", x1=drawing.per(left), x2=drawing.per(right), y1=middle, y2=middle)
         for end in (left, right):
-            _vertical(group, "bar", end, middle - 6, middle + 6)
-    _add(group, "text", "figures", x="100%", y=top + 17).text = _figures(measure)
+            drawing.vertical(group, "bar", end, middle - 6, middle + 6)
+    drawing.add(group, "text", "figures", x="100%", y=top + 17).text = _figures(measure)
     _mark(group, row.kind, across(measure.value), middle)
 
 
@@ -101,16 +99,16 @@ def _figures(measure: Measure) -> str:
     return f"{written} ({figures.interval_text(measure.interval, measure.unit, signed=signed)})"
 
 
-def _mark(group: ElementTree.Element, kind: str, at: float, middle: int) -> None:
+def _mark(group: Element, kind: str, at: float, middle: int) -> None:
     """A mark of its own shape for every outcome: disc, cross, ring; a bar for the base."""
     if kind == "rejected":
         # Nested, so that a cross can be drawn in pixels around a position in per cent.
-        cross = _add(group, "svg", "cross", x=_per(at), y=middle, overflow="visible")
-        _add(cross, "path", "mark", d="M-6 -6L6 6M-6 6L6 -6")
+        cross = drawing.add(group, "svg", "cross", x=drawing.per(at), y=middle, overflow="visible")
+        drawing.add(cross, "path", "mark", d="M-6 -6L6 6M-6 6L6 -6")
     elif kind == "base":
-        _vertical(group, "mark", at, middle - 8, middle + 8)
+        drawing.vertical(group, "mark", at, middle - 8, middle + 8)
     else:
-        _add(group, "circle", "mark", cx=_per(at), cy=middle, r=6)
+        drawing.add(group, "circle", "mark", cx=drawing.per(at), cy=middle, r=6)
 
 
 # Over time ---------------------------------------------------------------------------------------------------------
@@ -128,34 +126,34 @@ def over_time(
     peak = max(amount for _, amount in points)
     scale = limit_axis(limit, peak) if limit is not None and peak > 0.3 * limit else axis(peak)
     height, top = 110, 22
-    svg = _svg(top + height + _FOOT, title)
+    svg = drawing.svg(top + height + _FOOT, title)
     _unused(svg, ended / width, top, height)
     # A drawing of its own, stretched over the plot: lines need coordinates without a unit.
-    inner = _add(svg, "svg", "", x="0", y=top, width="100%", height=height, viewBox="0 0 1000 1000")
+    inner = drawing.add(svg, "svg", "", x="0", y=top, width="100%", height=height, viewBox="0 0 1000 1000")
     inner.set("preserveAspectRatio", "none")
     line = [(1000 * t / width, 1000 - 1000 * amount / scale.top) for t, amount in _thinned(points)]
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in line)
-    _add(inner, "path", "area", d=f"M{line[0][0]:.1f} 1000L{path}L{line[-1][0]:.1f} 1000Z")
-    _add(inner, "path", "line", d=f"M{path}")
+    drawing.add(inner, "path", "area", d=f"M{line[0][0]:.1f} 1000L{path}L{line[-1][0]:.1f} 1000Z")
+    drawing.add(inner, "path", "line", d=f"M{path}")
     for amount, written in scale.marks:
         at = top + height - height * amount / scale.top
-        _add(svg, "line", "grid", x1="0%", x2="100%", y1=f"{at:.1f}", y2=f"{at:.1f}")
-        _add(svg, "text", "tick end", x="100%", y=f"{at - 4:.1f}").text = written
+        drawing.add(svg, "line", "grid", x1="0%", x2="100%", y1=f"{at:.1f}", y2=f"{at:.1f}")
+        drawing.add(svg, "text", "tick end", x="100%", y=f"{at - 4:.1f}").text = written
     for mark in time_ticks(width):
         at = 100 * mark / width
         side = "start" if at < 8 else "end" if at > 92 else "middle"  # inwards at the edges, so that nothing is cut
-        _text(svg, f"tick {side}", at, top + height + 17, figures.duration(mark))
-    return _markup(svg)
+        drawing.text(svg, f"tick {side}", at, top + height + 17, figures.duration(mark))
+    return drawing.markup(svg)
 
 
-def _unused(svg: ElementTree.Element, used: float, top: int, height: int) -> None:
+def _unused(svg: Element, used: float, top: int, height: int) -> None:
     if used > 0.995:
         return
     left = 100 * used
-    _add(svg, "rect", "unused", x=_per(left), width=_per(100 - left), y=top, height=height)
-    _vertical(svg, "ended", left, top, top + height)
+    drawing.add(svg, "rect", "unused", x=drawing.per(left), width=drawing.per(100 - left), y=top, height=height)
+    drawing.vertical(svg, "ended", left, top, top + height)
     if used < 0.7:
-        _text(svg, "note middle", (left + 100) / 2, top + height - 8, "time not used")
+        drawing.text(svg, "note middle", (left + 100) / 2, top + height - 8, "time not used")
 
 
 @dataclass(frozen=True)
@@ -208,43 +206,71 @@ def _thinned(points: Points) -> list[tuple[float, float]]:
     )
 
 
-# Elements ----------------------------------------------------------------------------------------------------------
+# Lines -------------------------------------------------------------------------------------------------------------
 
 
-def _svg(height: float, title: str) -> ElementTree.Element:
-    svg = ElementTree.Element("svg", {"class": "plot", "width": "100%", "height": str(height), "role": "img"})
-    svg.set("aria-label", one_line(title, 300))
-    return svg
+@dataclass(frozen=True)
+class Line:
+    """One line of a plot: `points` are (x, y) with x ascending; `kind` is a class that gives it colour and dashes."""
+
+    label: str
+    points: Points
+    kind: str
 
 
-def _add(parent: ElementTree.Element, tag: str, kind: str, **attributes: object) -> ElementTree.Element:
-    element = ElementTree.SubElement(parent, tag, {name: str(value) for name, value in attributes.items()})
-    if kind:
-        element.set("class", kind)
-    return element
+def lines(series: Sequence[Line], *, title: str, x: str, y: str, log_x: bool = False, height: int = 260) -> Markup:
+    """Lines over one another, each with its name where it ends. `x` and `y` say what the axes are, with units."""
+    xs = [px for line in series for px, _ in line.points]
+    ys = [py for line in series for _, py in line.points]
+    if log_x and min(xs) <= 0:
+        raise ValueError("a logarithmic axis has no place for 0")
+    place: Callable[[float], float] = math.log10 if log_x else float
+    x_marks = _decades(min(xs), max(xs)) if log_x else nice_ticks(min(xs), max(xs), 5)
+    y_marks = nice_ticks(min(ys), max(ys), 4)
+    low, high = min(place(min(xs)), place(x_marks[0])), max(place(max(xs)), place(x_marks[-1]))
+    top, right = 26, 26.0  # pixels above; per cent on the right, for the names
+
+    def across(value: float) -> float:
+        return 7 + (100 - 7 - right) * (place(value) - low) / (high - low)
+
+    def down(value: float) -> float:
+        return top + height - height * (value - y_marks[0]) / (y_marks[-1] - y_marks[0])
+
+    svg = drawing.svg(top + height + 44, title)
+    drawing.text(svg, "tick start", 0, 13, y)
+    for mark in y_marks:
+        drawing.add(svg, "line", "grid", x1="7%", x2=drawing.per(100 - right), y1=down(mark), y2=down(mark))
+        drawing.text(svg, "tick end", 6, down(mark) + 4, f"{mark:g}")
+    for mark in x_marks:
+        drawing.vertical(svg, "grid", across(mark), top, top + height)
+        drawing.text(svg, "tick middle", across(mark), top + height + 17, figures.short(mark))
+    drawing.text(svg, "tick middle", (7 + 100 - right) / 2, top + height + 36, x)
+    # A drawing of its own, stretched over the plot: lines need coordinates without a unit.
+    inner = drawing.add(
+        svg, "svg", "", x="0", y=0, width="100%", height=top + height, viewBox=f"0 0 1000 {top + height}"
+    )
+    inner.set("preserveAspectRatio", "none")
+    for line in series:
+        path = "L".join(f"{10 * across(px):.1f} {down(py):.1f}" for px, py in line.points)
+        drawing.add(inner, "path", f"line {line.kind}", d=f"M{path}")
+    for line, at in zip(series, _apart([down(line.points[-1][1]) for line in series], 15, top + height), strict=True):
+        drawing.text(svg, f"tick start name {line.kind}", 101 - right, at + 4, line.label)
+    return drawing.markup(svg)
 
 
-def _vertical(parent: ElementTree.Element, kind: str, at: float, top: float, bottom: float) -> None:
-    _add(parent, "line", kind, x1=_per(at), x2=_per(at), y1=top, y2=bottom)
+def _decades(low: float, high: float) -> list[float]:
+    """Powers of ten from the last one below `low` to the first above `high`."""
+    return [10.0**k for k in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
 
 
-def _text(svg: ElementTree.Element, kind: str, at: float, y: float, text: str) -> None:
-    _add(svg, "text", kind, x=_per(at), y=y).text = one_line(text, 60)
-
-
-def _note(svg: ElementTree.Element, at: float, text: str) -> None:
-    """What a line across all rows means, above it; it grows towards the middle, so that it is never cut."""
-    _text(svg, "note start" if at < 50 else "note end", at, 16, text)
-
-
-def _scale(low: float, high: float) -> Callable[[float], float]:
-    """From a value to its position across, in per cent."""
-    return lambda value: _PAD + (100 - 2 * _PAD) * (value - low) / (high - low)
-
-
-def _per(number: float) -> str:
-    return f"{number:.2f}%"
-
-
-def _markup(svg: ElementTree.Element) -> Markup:
-    return Markup(ElementTree.tostring(svg, encoding="unicode"))  # noqa: S704 - serialised, so all text is escaped
+def _apart(wanted: Sequence[float], least: float, bottom: float) -> list[float]:
+    """Heights near the wanted ones, at least `least` apart and none below `bottom`, so that names do not overlap."""
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    found = list(wanted)
+    for before, after in itertools.pairwise(order):
+        found[after] = max(found[after], found[before] + least)
+    limit = bottom
+    for number in reversed(order):
+        found[number] = min(found[number], limit)
+        limit = found[number] - least
+    return found

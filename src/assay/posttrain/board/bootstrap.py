@@ -24,10 +24,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.core.statistics import mean_interval
 from assay.core.verdict import Interval
 from assay.posttrain.board.cells import Items
 from assay.posttrain.board.scoring import Observation, Scored
-from assay.posttrain.statistics import mean_interval
 
 RESAMPLES = 5000
 SEED = 20261121

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assay.posttrain.statistics import mean_interval
+from assay.core.statistics import mean_interval
 
 
 def test_the_interval_holds_the_mean_and_is_the_same_each_time() -> None:

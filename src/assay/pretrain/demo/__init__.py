@@ -1,0 +1,1 @@
+"""Workers for trying the arena out: one that does its work, and one that does less."""

@@ -1,0 +1,185 @@
+"""Runs a whole network in one process: every member ticks through the phases of every round, and time jumps.
+
+Members are the very classes that run on machines of their own; only the clock, and what a dishonest member does, are
+made up. What is measured after each round is in `RoundResult`, and on disk as one JSON line per round.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from torch import Tensor
+
+from assay.core.errors import BadInput
+from assay.core.keys import load_or_create_key
+from assay.core.store import Store, open_store
+from assay.pretrain.chain.clocks import ManualClock
+from assay.pretrain.chain.ledger_chain import LedgerChain
+from assay.pretrain.chain.protocol import Chain, Clock, Phase, Role, Terms
+from assay.pretrain.data import Corpus, validation
+from assay.pretrain.exchange import Stores
+from assay.pretrain.peer import Peer, Report, Seat
+from assay.pretrain.recipe import Recipe
+from assay.pretrain.simulation.attacks import ATTACKS, Attacker, Ring
+from assay.pretrain.simulation.liars import LIARS
+from assay.pretrain.training import Workbench
+from assay.pretrain.validator import Validator
+
+VALIDATION_SEQUENCES = 64
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who takes part: honest peers first, then one peer per name of an attack, then validators by kind."""
+
+    honest: int = 8
+    attacks: tuple[str, ...] = ()
+    validators: tuple[str, ...] = ("honest", "honest", "honest")
+
+    def __post_init__(self) -> None:
+        for name in self.attacks:
+            if name not in ATTACKS:
+                raise BadInput(f"There is no attack {name[:50]!r}: known are {', '.join(sorted(ATTACKS))}.")
+        for name in self.validators:
+            if name != "honest" and name not in LIARS:
+                raise BadInput(f"There is no validator {name[:50]!r}: known are honest, {', '.join(sorted(LIARS))}.")
+
+    @property
+    def attackers(self) -> range:
+        return range(self.honest, self.honest + len(self.attacks))
+
+
+@dataclass(frozen=True)
+class RoundResult:
+    """What one round came to."""
+
+    round: int
+    loss: float  # nats per token on the validation text, at the end of the round
+    tokens: int  # that selected peers trained on, since the start
+    bytes_sent: dict[int, int]  # by uid, in this round
+    selected: list[int]
+    expelled: list[int]  # up to and including this round
+    weights: dict[int, int]
+    paid: dict[int, int]  # since the start
+    held: dict[int, int]  # at the end of the round
+    train_losses: dict[int, float] = field(default_factory=dict)  # mean over the round, by uid
+
+
+class Network:
+    """A run with all its members, in a folder."""
+
+    def __init__(
+        self, recipe: Recipe, corpus: Corpus, cast: Cast, folder: Path, report: Report = lambda _: None, seed: int = 0
+    ) -> None:
+        self.recipe, self.corpus, self.cast, self.folder = recipe, corpus, cast, folder
+        self.bench = Workbench(recipe)
+        self.ring = Ring(seed)
+        self._report = report
+        self._public: dict[str, Store] = {}
+        self._stores = Stores(self._open)
+        timing = recipe.timing
+        clock = Clock(timing.round, timing.commit, timing.reveal, timing.score, timing.publish)
+        gauntlet = recipe.gauntlet
+        terms = Terms(
+            recipe.digest,
+            recipe.seed,
+            clock,
+            recipe.bond,
+            gauntlet.reward,
+            recipe.max_peers,
+            gauntlet.validator_strikes,
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        self.time = ManualClock()
+        self._ledger = LedgerChain.create(folder / "chain.db", terms, clock=self.time)
+        self.peers: list[Peer] = []
+        for number in range(cast.honest + len(cast.attacks)):
+            seat = self._seat(Role.PEER, f"peer-{number}")
+            attack = cast.attacks[number - cast.honest] if number >= cast.honest else None
+            self.peers.append(Peer(seat) if attack is None else ATTACKS[attack](seat, self.ring))
+        self.validators: list[Validator] = []
+        for number, kind in enumerate(cast.validators):
+            seat = self._seat(Role.VALIDATOR, f"validator-{number}")
+            made = Validator if kind == "honest" else LIARS[kind]
+            self.validators.append(made(seat))
+
+    @property
+    def chain(self) -> Chain:
+        return self.validators[0].seat.chain
+
+    def run(self, rounds: int, on_round: Callable[[RoundResult], None] = lambda _: None) -> list[RoundResult]:
+        """Run rounds 0 to `rounds` - 1."""
+        results = []
+        for round_ in range(rounds):
+            for phase in Phase:
+                self.time.advance_to(self.chain.terms().clock.begins(round_, phase))
+                for peer in self.peers:
+                    peer.tick()
+                    if phase is Phase.COMMIT and self.cast.attacks and not isinstance(peer, Attacker):
+                        self._overhear(peer, round_)
+                for validator in self.validators:
+                    validator.tick()
+            self.time.advance_to(self.chain.terms().clock.begins(round_ + 1, Phase.COMMIT))
+            result = self._result(round_, results)
+            results.append(result)
+            with (self.folder / "rounds.jsonl").open("a") as file:
+                file.write(json.dumps(asdict(result), sort_keys=True) + "\n")
+            on_round(result)
+        return results
+
+    def _overhear(self, peer: Peer, round_: int) -> None:
+        """Let the ring see an honest peer's work before it is revealed: the strongest attackers that there can be."""
+        gradient = peer.gradient(round_)
+        if gradient is not None:
+            self.ring.hear(round_, peer.seat.uid, {name: sparse.to_dense() for name, sparse in gradient.items()})
+
+    def _result(self, round_: int, before: Sequence[RoundResult]) -> RoundResult:
+        validator = self.validators[0]
+        validator.follower.advance_to(round_ + 1)
+        outcome, members = self.chain.outcome(round_), self.chain.members(Role.PEER)
+        tokens = self.recipe.inner.steps * self.recipe.inner.sequences * self.recipe.model.context
+        return RoundResult(
+            round=round_,
+            loss=self.bench.validation_loss(validator.follower.parameters, self.validation_batches()),
+            tokens=(before[-1].tokens if before else 0) + len(outcome.selected) * tokens,
+            bytes_sent={uid: promise.size for uid, promise in self.chain.commitments(round_).items()},
+            selected=outcome.selected,
+            expelled=[member.uid for member in members if member.expelled],
+            weights={uid: mark.weight for uid, mark in sorted(outcome.marks.items())},
+            paid={member.uid: self.chain.earned(member.uid).paid for member in members},
+            held={member.uid: self.chain.earned(member.uid).held for member in members},
+            train_losses={
+                peer.seat.uid: sum(losses) / len(losses)
+                for peer in self.peers
+                if (losses := peer.losses.get(round_)) and not isinstance(peer, Attacker)
+            },
+        )
+
+    def validation_batches(self) -> Iterator[Tensor]:
+        return validation(self.recipe, self.corpus, VALIDATION_SEQUENCES)
+
+    # Making members ---------------------------------------------------------------------------------------------------
+
+    def _seat(self, role: Role, name: str) -> Seat:
+        endpoint = str(self.folder / "public" / name)
+        chain = self._ledger.acting_as(load_or_create_key(self.folder / name / "key.pem"))
+        uid = chain.register(role, endpoint, self.recipe.bond)
+        return Seat(
+            recipe=self.recipe,
+            chain=chain,
+            uid=uid,
+            corpus=self.corpus,
+            store=self._open(endpoint),
+            stores=self._stores,
+            folder=self.folder / name,
+            bench=self.bench,
+            secret=hashlib.sha256(f"{self.ring.seed}/{name}".encode()).digest(),  # so that a simulation can be repeated
+            report=lambda line: self._report(f"{name}: {line}"),
+        )
+
+    def _open(self, endpoint: str) -> Store:
+        if endpoint not in self._public:
+            self._public[endpoint] = open_store(endpoint)
+        return self._public[endpoint]
