@@ -1,0 +1,335 @@
+"""A sparse tensor as the wire carries it: per chunk a scale and a codebook, per kept value its position, level and sign.
+
+`compress` makes them from dense tensors; `payload` writes and reads them. Positions come in order of chunks, ascending
+within each (so in flat order for vectors, not for matrices). Arithmetic on them is in a fixed order, float32, one addition
+per element, and norms are exactly rounded: every machine gets the same bits.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from numba import njit
+from torch import Tensor
+
+from assay.core.errors import BadInput
+from assay.pretrain.wire.errors import WireError
+from assay.pretrain.wire.layout import CHUNK, Layout
+from assay.pretrain.wire.levels import CEILING, HIGH, LOW, RATIOS, SCALES
+from assay.pretrain.wire.selection import select
+
+Uint16 = npt.NDArray[np.uint16]
+Int64 = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+_RATIOS = np.array(RATIOS, dtype=np.float32)
+_EDGES = np.array([(a + b) / 2 for a, b in zip(RATIOS, RATIOS[1:], strict=False)], dtype=np.float64)
+_TILE = 32  # chunks added at a time for all contributions: half a megabyte, which stays in the cache
+
+
+@dataclass(frozen=True, eq=False)
+class SparseTensor:
+    """The kept values of one tensor. Made by `compress` and `decode`; the arrays are not to be changed."""
+
+    shape: tuple[int, ...]
+    k: int  # of a chunk of 4,096; smaller chunks keep in proportion
+    bits: int  # 1: every value is its chunk's scale; 2: or the scale times its codebook's ratio
+    entries: Uint16  # (n,): position in the chunk << 2 | upper level << 1 | negative
+    counts: Uint16  # (chunks,): values of each chunk
+    heads: Uint16  # (chunks,): codebook << 12 | scale code; 0 for a chunk without values
+
+    def __len__(self) -> int:
+        """Kept values."""
+        return len(self.entries)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, SparseTensor)
+            and (self.shape, self.k, self.bits) == (other.shape, other.k, other.bits)
+            and np.array_equal(self.counts, other.counts)
+            and np.array_equal(self.heads, other.heads)
+            and np.array_equal(self.entries, other.entries)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @cached_property
+    def layout(self) -> Layout:
+        return Layout.of(self.shape)
+
+    @cached_property
+    def starts(self) -> Int64:
+        """(chunks + 1,): where each chunk's entries begin."""
+        return np.concatenate([[0], np.cumsum(self.counts, dtype=np.int64)])
+
+    def indices(self) -> Tensor:
+        """Flat positions in the tensor, int64, `(n,)`; in order of chunks, ascending within each."""
+        out = np.empty(len(self), dtype=np.int64)
+        grid = self.layout
+        _positions(self.entries, self.counts, grid.columns, grid.block_rows, grid.block_columns, out)
+        return torch.from_numpy(out)
+
+    def values(self) -> Tensor:
+        """float32, `(n,)`, in the order of `indices`."""
+        out = np.empty(len(self), dtype=np.float32)
+        _amounts(self.entries, self.counts, LOW[self.heads], HIGH[self.heads], out)
+        return torch.from_numpy(out)
+
+    @cached_property
+    def square_norm(self) -> float:
+        """The sum of the squares of the values, exactly rounded."""
+        upper = np.zeros(len(self.counts), dtype=np.int64)
+        _count_upper(self.entries, self.counts, upper)
+        totals: dict[int, list[int]] = {}
+        order = np.argsort(self.heads, kind="stable")
+        heads, begins = np.unique(self.heads[order], return_index=True)
+        if len(heads):
+            highs = np.add.reduceat(upper[order], begins)
+            alls = np.add.reduceat(self.counts[order].astype(np.int64), begins)
+            for head, high, every in zip(heads.tolist(), highs.tolist(), alls.tolist(), strict=True):
+                totals[head] = [every - high, high]
+        exact = Fraction(0)
+        for head, (lower, high) in totals.items():
+            exact += lower * Fraction(float(LOW[head])) ** 2 + high * Fraction(float(HIGH[head])) ** 2
+        return float(exact)
+
+    def to_dense(self, *, out: Tensor | None = None) -> Tensor:
+        """The tensor with zeros where nothing was kept, float32; into `out` if given, which is overwritten."""
+        dense = torch.zeros(self.shape, dtype=torch.float32) if out is None else out.zero_()
+        if dense.device.type != "cpu":
+            dense.view(-1)[self.indices().to(dense.device)] = self.values().to(dense.device)
+            return dense
+        return self.add_to(dense)
+
+    def add_to(self, out: Tensor, scale: float = 1.0) -> Tensor:
+        """Add `scale` times the values to a dense float32 tensor on the CPU, in place: a product and a sum per value."""
+        _add(self, _matrix(out, self), scale, 0, len(self.counts))
+        return out
+
+    def count_to(self, out: Tensor) -> Tensor:
+        """Add 1 wherever a value was kept, to a dense float32 tensor on the CPU, in place."""
+        grid = self.layout
+        dense = _matrix(out, self)
+        _tally(self.entries, self.counts, grid.block_rows, grid.block_columns, dense)
+        return out
+
+    def check(self) -> None:
+        """`WireError` unless this is content that the format can hold, its positions apart, which `pack` checks."""
+        if not (1 <= self.k <= CHUNK and self.bits in (1, 2)):
+            raise WireError("parameters", f"k is {self.k} and bits {self.bits}: k is 1 to {CHUNK}, bits 1 or 2.")
+        if len(self.counts) != self.layout.chunks or len(self.heads) != self.layout.chunks:
+            raise WireError("chunks", f"A tensor of shape {self.shape} has {self.layout.chunks} chunks.")
+        if int(self.counts.sum(dtype=np.int64)) != len(self.entries):
+            raise WireError("chunks", "The chunks' counts do not add up to the number of values.")
+        for array in (self.entries, self.counts, self.heads):
+            if array.dtype != np.uint16 or not array.flags.c_contiguous:
+                raise WireError("chunks", "The arrays of a sparse tensor are contiguous and of 16-bit numbers.")
+
+
+def compress(tensors: Mapping[str, Tensor], k: int = 64, bits: int = 2) -> dict[str, SparseTensor]:
+    """Keep the largest `k` of every 4,096 entries, at `bits` bits each. By name, in the order given.
+
+    Deterministic: of equal magnitudes the lower position is kept. Magnitudes below 2^-96 count as zero and are not kept.
+    `WireError` if an entry is not finite or its magnitude exceeds 2^96, or k or bits are impossible.
+    """
+    if not (isinstance(k, int) and 1 <= k <= CHUNK) or bits not in (1, 2):
+        raise WireError("parameters", f"k is {k} and bits {bits}: give k from 1 to {CHUNK}, and 1 or 2 bits.")
+    return {name: _compress(name, tensor, k, bits) for name, tensor in tensors.items()}
+
+
+def _compress(name: str, tensor: Tensor, k: int, bits: int) -> SparseTensor:
+    shape = tuple(tensor.shape)
+    if not tensor.is_floating_point():
+        raise WireError("dtype", f"{name} is {tensor.dtype}: a pseudo-gradient is made of floating-point numbers.")
+    grid = Layout.of(shape)
+    dense = tensor.detach().to("cpu", torch.float32).contiguous().numpy().reshape(grid.rows, grid.columns)
+    entries = np.empty(grid.capacity(k), dtype=np.uint16)
+    counts, heads = np.zeros(grid.chunks, dtype=np.uint16), np.zeros(grid.chunks, dtype=np.uint16)
+    kept = select(
+        dense,
+        dense.view(np.int32),
+        grid.block_rows,
+        grid.block_columns,
+        k,
+        bits,
+        SCALES,
+        _RATIOS,
+        _EDGES,
+        entries,
+        counts,
+        heads,
+    )
+    if kept < 0:
+        flat = -1 - kept
+        raise WireError(
+            "not-finite",
+            f"{name} has {float(dense.flat[flat])} at flat position {flat}: entries must be finite and at most {CEILING:g}.",
+        )
+    return SparseTensor(
+        shape, k, bits, entries[:kept] if kept * 8 > len(entries) * 7 else entries[:kept].copy(), counts, heads
+    )
+
+
+def stack(parts: Sequence[SparseTensor]) -> SparseTensor:
+    """One tensor from shards of its rows (of a vector: its runs). All but the last must end where a chunk ends."""
+    if not parts:
+        raise BadInput("There is nothing to stack: give at least one part.")
+    first = parts[0]
+    rows = 0
+    for number, part in enumerate(parts):
+        unit = CHUNK if len(part.shape) == 1 else first.layout.block_rows
+        if not part.shape or (part.k, part.bits, part.shape[1:]) != (first.k, first.bits, first.shape[1:]):
+            raise BadInput(f"Part {number} has another k, bits or row shape than part 0: shards are of one tensor.")
+        if number + 1 < len(parts) and part.shape[0] % unit:
+            raise BadInput(f"Part {number} ends within a chunk: shard at multiples of {unit} rows.")
+        rows += part.shape[0]
+    arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in ("entries", "counts", "heads")]
+    return SparseTensor((rows, *first.shape[1:]), first.k, first.bits, *arrays)
+
+
+def accumulate(
+    out: Tensor, contributions: Sequence[SparseTensor], scales: Sequence[float], counts: Tensor | None = None
+) -> Tensor:
+    """`contribution.add_to(out, scale)` for all, in their order, bit for bit, but many times as fast.
+
+    The dense tensor is passed over once, by groups of chunks, instead of once per contribution. `counts`, if given, gets 1
+    per contribution that kept a place.
+    """
+    if not contributions:
+        return out
+    dense = _matrix(out, contributions[0])
+    tally = _matrix(counts, contributions[0]) if counts is not None else None
+    if len(scales) != len(contributions) or any(one.shape != contributions[0].shape for one in contributions):
+        raise BadInput("Contributions to accumulate are of one shape, with one scale each.")
+    chunks = len(contributions[0].counts)
+    for first in range(0, chunks, _TILE):
+        for one, scale in zip(contributions, scales, strict=True):
+            _add(one, dense, scale, first, min(first + _TILE, chunks))
+    if tally is not None:
+        for one in contributions:
+            _tally(one.entries, one.counts, one.layout.block_rows, one.layout.block_columns, tally)
+    return out
+
+
+def overlap(a: SparseTensor | Mapping[str, SparseTensor], b: SparseTensor | Mapping[str, SparseTensor]) -> float:
+    """The share of kept coordinates that both keep: of the smaller number of the two. 0 if one keeps nothing."""
+    pairs = [(a, b)] if isinstance(a, SparseTensor) else [(a[name], b[name]) for name in a]  # type: ignore[index]
+    common = left = right = 0
+    for one, other in pairs:
+        if not (isinstance(one, SparseTensor) and isinstance(other, SparseTensor)) or one.shape != other.shape:
+            raise BadInput("Only sparse tensors of the same shape overlap.")
+        common += _common(one.entries, one.counts, other.entries, other.counts)
+        left, right = left + len(one), right + len(other)
+    return common / min(left, right) if left and right else 0.0
+
+
+def _matrix(dense: Tensor, sparse: SparseTensor) -> Floats:
+    """A view of a dense tensor's memory as the sparse one's matrix."""
+    if dense.dtype != torch.float32 or dense.device.type != "cpu" or not dense.is_contiguous():
+        raise BadInput("The dense tensor must be torch.float32, contiguous and on the CPU.")
+    if tuple(dense.shape) != sparse.shape:
+        raise BadInput(f"The dense tensor has shape {tuple(dense.shape)}, the sparse one {sparse.shape}.")
+    matrix: Floats = dense.detach().numpy().reshape(sparse.layout.rows, sparse.layout.columns)
+    return matrix
+
+
+def _add(sparse: SparseTensor, dense: Floats, scale: float, first: int, end: int) -> None:
+    grid = sparse.layout
+    _scatter(
+        sparse.entries, sparse.counts, sparse.heads, sparse.starts, LOW, HIGH, np.float32(scale),
+        grid.block_rows, grid.block_columns, first, end, dense,
+    )  # fmt: skip
+
+
+# Compiled loops ------------------------------------------------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _scatter(
+    entries: Uint16, counts: Uint16, heads: Uint16, starts: Int64, lows: Floats, highs: Floats, scale: np.float32,
+    block_rows: int, block_columns: int, first: int, end: int, dense: Floats,
+) -> None:  # fmt: skip
+    rows, columns = dense.shape
+    across = (columns + block_columns - 1) // block_columns
+    for chunk in range(first, end):
+        top, left = chunk // across * block_rows, chunk % across * block_columns
+        width = min(block_columns, columns - left)
+        low, high = lows[heads[chunk]] * scale, highs[heads[chunk]] * scale
+        begin, count = starts[chunk], np.int64(counts[chunk])
+        for i in range(begin, begin + count):
+            entry = np.int64(entries[i])
+            place = entry >> 2
+            if width == 64:
+                row, column = place >> 6, place & 63
+            elif block_rows == 1:
+                row, column = np.int64(0), place
+            else:
+                row, column = place // width, place % width
+            amount = high if entry & 2 else low
+            if entry & 1:
+                amount = -amount
+            dense[top + row, left + column] += amount
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _tally(entries: Uint16, counts: Uint16, block_rows: int, block_columns: int, dense: Floats) -> None:
+    rows, columns = dense.shape
+    across = (columns + block_columns - 1) // block_columns
+    i = 0
+    for chunk in range(len(counts)):
+        top, left = chunk // across * block_rows, chunk % across * block_columns
+        width = min(block_columns, columns - left)
+        for _ in range(counts[chunk]):
+            place = np.int64(entries[i]) >> 2
+            dense[top + place // width, left + place % width] += np.float32(1)
+            i += 1
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _positions(entries: Uint16, counts: Uint16, columns: int, block_rows: int, block_columns: int, out: Int64) -> None:
+    across = (columns + block_columns - 1) // block_columns
+    i = 0
+    for chunk in range(len(counts)):
+        top, left = chunk // across * block_rows, chunk % across * block_columns
+        width = min(block_columns, columns - left)
+        for _ in range(counts[chunk]):
+            place = np.int64(entries[i]) >> 2
+            out[i] = (top + place // width) * columns + left + place % width
+            i += 1
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _amounts(entries: Uint16, counts: Uint16, lows: Floats, highs: Floats, out: Floats) -> None:
+    i = 0
+    for chunk in range(len(counts)):
+        for _ in range(counts[chunk]):
+            amount = highs[chunk] if entries[i] & 2 else lows[chunk]
+            out[i] = -amount if entries[i] & 1 else amount
+            i += 1
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _count_upper(entries: Uint16, counts: Uint16, upper: Int64) -> None:
+    i = 0
+    for chunk in range(len(counts)):
+        for _ in range(counts[chunk]):
+            upper[chunk] += (entries[i] >> 1) & 1
+            i += 1
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _common(a: Uint16, a_counts: Uint16, b: Uint16, b_counts: Uint16) -> int:
+    """Positions in both: a merge, chunk by chunk."""
+    i, j, common = 0, 0, 0
+    for chunk in range(len(a_counts)):
+        a_end, b_end = i + np.int64(a_counts[chunk]), j + np.int64(b_counts[chunk])
+        while i < a_end and j < b_end:
+            one, other = a[i] >> 2, b[j] >> 2
+            common += np.int64(one == other)
+            i, j = i + np.int64(one <= other), j + np.int64(other <= one)
+        i, j = a_end, b_end
+    return common
