@@ -1,0 +1,134 @@
+"""`python -m assay.pretrain.lab`: run an experiment, or as much of it as is missing, and print its table."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.core.data import use_folders
+from assay.core.errors import BadInput
+from assay.pretrain.lab import experiments, report
+from assay.pretrain.lab.experiments import Case
+from assay.pretrain.lab.runs import MODELS, Settings
+from assay.terminal import Json, command, emit, out
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+
+Out = Annotated[Path, typer.Option("--out", help="Folder of the results; what is there is not run again.")]
+Data = Annotated[list[Path] | None, typer.Option("--data", help="Folder with wikitext-2/ and tinyshakespeare.txt.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Runs at a time, one thread each.")]
+Seeds = Annotated[int, typer.Option(min=1)]
+Peers = Annotated[int, typer.Option(min=3)]
+Tokens = Annotated[int, typer.Option(min=1, help="Of all peers together, rounded up to whole rounds of 60 steps.")]
+Model = Annotated[str, typer.Option(help=f"One of {', '.join(MODELS)}.")]
+Docs = Annotated[Path | None, typer.Option(help="The docs folder, to write the table (and the plot) into.")]
+
+_ROUND = 60  # every H of the ablation divides it
+_PAGE, _PLOT = "pretrain/sparseloco.md", "pretrain/images/sparseloco.svg"
+
+
+@app.command()
+@command
+def compare(
+    out_: Out,
+    data: Data = None,
+    seeds: Seeds = 3,
+    peers: Peers = 8,
+    tokens: Tokens = 983_040,
+    model: Model = "5m",
+    jobs: Jobs = 2,
+    docs: Docs = None,
+    json_: Json = False,
+) -> None:
+    """SparseLoCo, DiLoCo and data-parallel AdamW at equal tokens."""
+    cases = list(experiments.compare(_base(model, peers, tokens), seeds))
+    rows = _run(cases, out_, data, jobs, json_, report.compare_table, docs, "compare")
+    plot = (docs / _PLOT) if docs else out_ / "compare.svg"
+    report.plot_comparison(rows, plot, report.Network())
+
+
+@app.command()
+@command
+def ablate(
+    out_: Out,
+    data: Data = None,
+    seeds: Seeds = 1,
+    peers: Peers = 8,
+    tokens: Tokens = 491_520,
+    model: Model = "1m",
+    jobs: Jobs = 2,
+    docs: Docs = None,
+    json_: Json = False,
+) -> None:
+    """One setting of SparseLoCo changed at a time."""
+    cases = list(experiments.ablate(_base(model, peers, tokens), seeds))
+    _run(cases, out_, data, jobs, json_, report.ablation_table, docs, "ablate")
+
+
+@app.command()
+@command
+def tune(
+    out_: Out,
+    data: Data = None,
+    peers: Peers = 8,
+    tokens: Tokens = 491_520,
+    model: Model = "1m",
+    jobs: Jobs = 2,
+    docs: Docs = None,
+    json_: Json = False,
+) -> None:
+    """A grid of learning rates for each method, on a seed that no comparison uses."""
+    cases = list(experiments.tune(_base(model, peers, tokens)))
+    _run(cases, out_, data, jobs, json_, report.tuning_table, docs, "tune")
+
+
+@app.command()
+@command
+def robust(
+    out_: Out,
+    data: Data = None,
+    seeds: Seeds = 1,
+    tokens: Tokens = 245_760,
+    model: Model = "tiny",
+    jobs: Jobs = 2,
+    docs: Docs = None,
+    json_: Json = False,
+) -> None:
+    """The aggregates with two of eight peers attacking."""
+    cases = list(experiments.robust(_base(model, 8, tokens), seeds))
+    _run(cases, out_, data, jobs, json_, report.robust_table, docs, "robust")
+
+
+def _base(model: str, peers: int, tokens: int) -> Settings:
+    if model not in MODELS:
+        raise BadInput(f"There is no model {model[:40]!r} in the laboratory: choose from {', '.join(MODELS)}.")
+    one = Settings(method="sparseloco", model=model, peers=peers, steps=_ROUND)
+    rounds = -(-tokens // one.tokens)
+    return one.model_copy(update={"steps": rounds * _ROUND, "warmup": min(60, rounds * _ROUND // 8)})
+
+
+def _run(
+    cases: Sequence[Case],
+    folder: Path,
+    data: list[Path] | None,
+    jobs: int,
+    json_: bool,
+    table: Callable[[report.Rows], str],
+    docs: Path | None,
+    mark: str,
+) -> report.Rows:
+    use_folders(data or [])
+    rows = experiments.run_all(cases, folder, data or [], jobs)
+    if json_:
+        runs = [{"table": c.table, "label": c.label, "result": r.model_dump(mode="json")} for c, r in rows]
+        emit({"runs": runs})
+    else:
+        out.print(table(rows), markup=False, soft_wrap=True)
+    if docs:
+        report.write_between(docs / _PAGE, mark, table(rows))
+    return rows
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,198 @@
+"""Tables and plots of the laboratory's results, for a terminal and for the documentation.
+
+Numbers come with their n; differences between methods are paired by seed, with a 95 % t interval where there are seeds
+enough.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay.core.errors import BadInput
+from assay.pretrain.lab.experiments import Case
+from assay.pretrain.lab.runs import Result
+
+Rows = Sequence[tuple[Case, Result]]
+
+_T95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365}  # by number of seeds
+_COLOURS = {"sparseloco": "#c2410c", "diloco": "#1d4ed8", "adamw": "#4b5563"}
+_LABELS = {"sparseloco": "SparseLoCo", "diloco": "DiLoCo", "adamw": "AdamW, data parallel"}
+
+
+@dataclass(frozen=True)
+class Network:
+    """Links of every peer, in bits per second. The defaults are those published for Covenant-72B."""
+
+    up: float = 110e6
+    down: float = 500e6
+
+    def seconds(self, result: Result, step_seconds: float) -> float:
+        """A run's length: inner steps, and what the links take for the exchanges.
+
+        SparseLoCo's peers send their payload once and fetch all others'. The dense methods use a ring, which is the
+        best for them: 2 (R - 1) / R times the parameters each way, limited by the slower direction.
+        """
+        peers, bits = result.settings.peers, 8 * result.bytes_sent
+        if result.settings.method == "sparseloco":
+            exchange = bits / self.up + (peers - 1) * bits / self.down
+        else:
+            exchange = 2 * (peers - 1) / peers * bits / min(self.up, self.down)
+        return result.settings.steps * step_seconds + exchange
+
+
+def mean_and_interval(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean, and half the width of its 95 % t interval if there are 2 to 8 values."""
+    mean = statistics.fmean(values)
+    if len(values) not in _T95:
+        return mean, None
+    return mean, _T95[len(values)] * statistics.stdev(values) / math.sqrt(len(values))
+
+
+def compare_table(rows: Rows) -> str:
+    """The table of the comparison, in Markdown."""
+    by_method = _grouped(rows)
+    diloco, adamw = by_method.get("diloco", []), by_method.get("adamw", [])
+    lines = [
+        "| method | validation loss (nats per byte) | against DiLoCo | against AdamW | sent per peer "
+        "| fewer bytes than DiLoCo | n |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for method, results in by_method.items():
+        sent = statistics.fmean(result.bytes_sent for result in results)
+        fewer = f"{statistics.fmean(r.bytes_sent for r in diloco) / sent:.4g}×" if diloco else ""
+        losses = _figure([result.loss for result in results], "{:.4f}")
+        lines.append(
+            f"| {_LABELS[method]} | {losses} | {_against(results, diloco)} | {_against(results, adamw)} "
+            f"| {sent / 1e6:.2f} MB | {fewer} | {len(results)} |"
+        )
+    return "\n".join([*lines, "", _conditions(rows)])
+
+
+def ablation_table(rows: Rows) -> str:
+    """Each change beside the base, in Markdown."""
+    cells: dict[tuple[str, str], list[Result]] = {}
+    for case, result in rows:
+        cells.setdefault((case.table, case.label), []).append(result)
+    base = next(iter(cells.values()))
+    lines = [
+        "| changed | to | validation loss (nats per byte) | against the base | sent per peer | n |",
+        "|---|---|---|---|---|---|",
+    ]
+    for (table, label), results in cells.items():
+        sent = statistics.fmean(result.bytes_sent for result in results) / 1e6
+        losses = _figure([result.loss for result in results], "{:.4f}")
+        lines.append(f"| {table} | {label} | {losses} | {_against(results, base)} | {sent:.2f} MB | {len(results)} |")
+    return "\n".join([*lines, "", _conditions(rows)])
+
+
+def robust_table(rows: Rows) -> str:
+    """Loss under each attack against the clean run with as many honest peers, by aggregate, in Markdown."""
+    rules = list(dict.fromkeys(case.table for case, _ in rows))
+    attacks = list(dict.fromkeys(case.label for case, _ in rows))
+    cells: dict[tuple[str, str], list[Result]] = {}
+    for case, result in rows:
+        cells.setdefault((case.table, case.label), []).append(result)
+    header = [f"{rule} | left out: attackers, honest" for rule in rules]
+    lines = ["| attack | " + " | ".join(header) + " |", "|---" * (2 * len(rules) + 1) + "|"]
+    for attack in attacks:
+        row = [attack]
+        for rule in rules:
+            results, clean = cells.get((rule, attack), []), cells.get((rules[0], attacks[0]), [])
+            if not results:
+                row += ["", ""]
+                continue
+            row.append(f"{statistics.fmean(r.loss for r in results):.4f} ({_against(results, clean)})")
+            caught = statistics.fmean(r.attackers_left_out for r in results)
+            wronged = statistics.fmean(r.honest_left_out for r in results)
+            row.append(f"{caught:.0%}, {wronged:.1%}" if results[0].settings.attackers else f"-, {wronged:.1%}")
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join([*lines, "", _conditions(rows)])
+
+
+def tuning_table(rows: Rows) -> str:
+    """Every setting that was tried, in Markdown."""
+    lines = ["| method | rates | validation loss (nats per byte) |", "|---|---|---|"]
+    lines += [f"| {case.table} | {case.label} | {result.loss:.4f} |" for case, result in rows]
+    return "\n".join([*lines, "", _conditions(rows)])
+
+
+def _grouped(rows: Rows) -> dict[str, list[Result]]:
+    found: dict[str, list[Result]] = {}
+    for _, result in rows:
+        found.setdefault(result.settings.method, []).append(result)
+    return found
+
+
+def _figure(values: Sequence[float], form: str) -> str:
+    mean, half = mean_and_interval(values)
+    return form.format(mean) + (f" ± {form.format(half)}" if half is not None else "")
+
+
+def _against(results: Sequence[Result], others: Sequence[Result]) -> str:
+    """The relative difference in loss, paired by seed."""
+    other = {result.settings.seed: result.loss for result in others}
+    pairs = [100 * (r.loss / other[r.settings.seed] - 1) for r in results if r.settings.seed in other]
+    if not pairs or list(results) == list(others):
+        return ""
+    mean, half = mean_and_interval(pairs)
+    return f"{mean:+.2f} %" + (f" ± {half:.2f}" if half is not None else "")
+
+
+def _conditions(rows: Rows) -> str:
+    if not rows:
+        raise BadInput("There are no results yet.")
+    first = rows[0][1]
+    settings = first.settings
+    return (
+        f"{first.text}; Llama of {first.parameters:,} parameters on bytes; {settings.peers} peers, "
+        f"{settings.steps} inner steps of {settings.sequences} × {settings.context} tokens each, "
+        f"{first.tokens:,} tokens in all; mean ± half the 95 % t interval over the seeds."
+    )
+
+
+# Plots -------------------------------------------------------------------------------------------------------------
+
+
+def plot_comparison(rows: Rows, path: Path, network: Network) -> None:
+    """Loss against tokens, bytes sent, and wall clock under stated links, as one SVG."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    matplotlib.rcParams.update({"svg.hashsalt": "assay", "font.size": 9, "axes.spines.top": False})
+    step_seconds = statistics.median(result.step_seconds for _, result in rows)
+    figure, axes = pyplot.subplots(1, 3, figsize=(11, 3.6), sharey=True, layout="constrained")
+    for method, results in _grouped(rows).items():
+        for number, result in enumerate(results):
+            done = [point.step / result.settings.steps for point in result.curve]
+            losses = [point.loss for point in result.curve]
+            seconds = network.seconds(result, step_seconds)
+            scales = (result.tokens / 1e3, result.bytes_sent / 1e6, seconds / 60)
+            for axis, scale in zip(axes, scales, strict=True):
+                label = _LABELS[method] if number == 0 else None
+                axis.plot([share * scale for share in done], losses, color=_COLOURS[method], alpha=0.8, label=label)
+    for axis, label in zip(axes, ("thousand tokens", "MB sent by each peer", "minutes"), strict=True):
+        axis.set_xlabel(label)
+        axis.spines["right"].set_visible(False)
+        axis.grid(alpha=0.25)
+    axes[1].set_xscale("log")
+    axes[2].set_xscale("log")
+    axes[2].set_title(f"links of {network.up / 1e6:g} Mb/s up, {network.down / 1e6:g} Mb/s down", fontsize=9)
+    axes[0].set_ylabel("validation loss (nats per byte)")
+    axes[0].legend(frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+
+
+def write_between(page: Path, mark: str, content: str) -> None:
+    """Replace what stands between the marks `<!-- lab:MARK -->` and `<!-- /lab:MARK -->` of a page."""
+    text = page.read_text()
+    begin, end = f"<!-- lab:{mark} -->", f"<!-- /lab:{mark} -->"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise BadInput(f"{page} must have the marks {begin} and {end} once each.")
+    before, rest = text.split(begin)
+    page.write_text(before + begin + "\n" + content + "\n" + end + rest.split(end)[1])

@@ -1,0 +1,147 @@
+"""The laboratory at its smallest: runs that repeat, resume, and make tables."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from assay.core.errors import BadInput
+from assay.pretrain.lab import experiments, report
+from assay.pretrain.lab.experiments import Case
+from assay.pretrain.lab.quantisers import original_rounding
+from assay.pretrain.lab.runs import Result, Settings, run
+from assay.pretrain.lab.text import read_text, split
+
+SMALL = Settings(method="sparseloco", model="tiny", peers=3, steps=30, inner_steps=10, warmup=5)
+
+
+@pytest.fixture(scope="module")
+def text():
+    words = b"the quick brown fox jumps over the lazy dog and runs away from it "
+    return split("foxes", [words * 400, words[::-1] * 200])
+
+
+@pytest.fixture(scope="module")
+def results(text):
+    return {
+        method: run(SMALL.model_copy(update={"method": method}), text) for method in ("sparseloco", "diloco", "adamw")
+    }
+
+
+def test_every_method_learns(results):
+    for result in results.values():
+        assert result.loss < 4.5 < 5.5 < run_loss_of_nothing(result)
+
+
+def run_loss_of_nothing(result):
+    return 5.545  # ln 256: every byte alike
+
+
+def test_the_same_settings_give_the_same_result(text, results):
+    again = run(SMALL, text)
+    assert (again.loss, again.curve) == (results["sparseloco"].loss, results["sparseloco"].curve)
+
+
+def test_bytes_are_counted_as_they_are_sent(results):
+    dense = 4 * results["diloco"].parameters
+    assert results["diloco"].bytes_sent == 3 * dense
+    assert results["adamw"].bytes_sent == 30 * dense
+    assert results["diloco"].bytes_sent / results["sparseloco"].bytes_sent > 100
+    assert 1 < 8 * results["sparseloco"].bytes_sent / results["sparseloco"].values_sent < 13
+
+
+def test_agreement_leaves_attackers_out_of_a_run(text):
+    attacked = SMALL.model_copy(
+        update={"peers": 5, "steps": 10, "attack": "sign flip", "attackers": 1, "aggregate": "agreement"}
+    )
+    result = run(attacked, text)
+    assert result.attackers_left_out == 1
+    assert result.honest_left_out == 0
+
+
+@pytest.mark.parametrize("change", [{"quantiser": "float32"}, {"quantiser": "original"}, {"delayed": True}])
+def test_what_the_ablation_changes_changes_the_result(text, results, change):
+    assert run(SMALL.model_copy(update=change), text).loss != results["sparseloco"].loss
+
+
+def test_the_original_rounding_has_four_levels_one_of_them_positive():
+    import torch
+
+    values = torch.linspace(-4, 4, 4001)
+    rounded = original_rounding(values)
+    levels = torch.unique(rounded.round(decimals=4))
+    assert len(levels) <= 4
+    assert (levels > 0.75 * values.std()).sum() == 1
+
+
+def test_a_finished_run_is_not_run_again(tmp_path, text, results):
+    case = Case("method", "sparseloco", SMALL)
+    assert experiments.read_result(tmp_path, SMALL) is None
+    path = tmp_path / f"{SMALL.name}.json"
+    path.write_text(results["sparseloco"].model_dump_json())
+    rows = experiments.run_all([case], tmp_path, [], jobs=1)
+    assert rows == [(case, results["sparseloco"])]
+
+
+def test_a_result_under_another_name_is_refused(tmp_path, results):
+    other = SMALL.model_copy(update={"seed": 3})
+    (tmp_path / f"{other.name}.json").write_text(results["sparseloco"].model_dump_json())
+    with pytest.raises(BadInput, match="other settings"):
+        experiments.read_result(tmp_path, other)
+
+
+def made(method, seed, loss):
+    settings = SMALL.model_copy(update={"method": method, "seed": seed})
+    return Case("method", method, settings), Result(
+        settings=settings, text="t", text_digest="0", parameters=1000, tokens=1, loss=loss, curve=(), exchanges=3,
+        bytes_sent=50 if method == "sparseloco" else 10_000, values_sent=1, step_seconds=0.01, seconds=1, torch="0",
+    )  # fmt: skip
+
+
+def test_the_table_compares_seed_by_seed():
+    rows = [made("sparseloco", 0, 2.02), made("diloco", 0, 2.0), made("adamw", 0, 1.9)]
+    rows += [made("sparseloco", 1, 3.03), made("diloco", 1, 3.0), made("adamw", 1, 2.9)]
+    line = report.compare_table(rows).splitlines()[2]
+    assert "+1.00 % ± 0.00" in line
+    assert "200×" in line
+
+
+def test_a_table_is_written_between_its_marks(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- lab:compare -->\nold\n<!-- /lab:compare -->\nafter\n")
+    report.write_between(page, "compare", "| new |")
+    assert page.read_text() == "before\n<!-- lab:compare -->\n| new |\n<!-- /lab:compare -->\nafter\n"
+    with pytest.raises(BadInput, match="lab:ablate"):
+        report.write_between(page, "ablate", "")
+
+
+def test_there_is_text_without_a_data_folder(monkeypatch):
+    monkeypatch.delenv("ASSAY_DATA", raising=False)
+    text = read_text()
+    assert text.name == "documentation of Python"
+    assert len(text.train) > 500_000
+    batches = [text.batch(1, 2, step, 4, 64) for step in (3, 3, 4)]
+    assert batches[0].shape == (4, 65)
+    assert batches[0].equal(batches[1])
+    assert not batches[0].equal(batches[2])
+
+
+def test_validation_text_is_not_trained_on():
+    text = split("x", [bytes(range(200)), bytes(range(200, 256)) * 2])
+    assert set(text.held_out.tolist()).isdisjoint(set(range(190)))
+    assert len(text.train) + len(text.held_out) == 312
+
+
+def test_the_command_prints_one_document(tmp_path):
+    environment = {**os.environ, "ASSAY_DATA": "", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "assay.pretrain.lab", "compare", "--out", str(tmp_path), "--model", "tiny"]
+    command += ["--peers", "3", "--tokens", "1", "--seeds", "1", "--jobs", "1", "--json"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["runs"]) == 3
+    assert (tmp_path / "compare.svg").read_text().count("<svg") == 1
+    wrong = subprocess.run([*command, "--model", "huge"], env=environment, capture_output=True, text=True, timeout=600)
+    assert wrong.returncode == 2
+    assert "huge" in wrong.stderr
