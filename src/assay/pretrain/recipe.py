@@ -56,10 +56,34 @@ class DataPhase(Part):
         return self
 
 
+class Source(Part):
+    """Text under a name that mixtures use. `docs/pretrain/data.md` says what files may be."""
+
+    files: tuple[str, ...] = Field(min_length=1)  # files and folders below the data folders, paths, or "python:..."
+    otherwise: tuple[str, ...] = ()  # used where one of `files` is missing, so that a demo runs everywhere
+    field: str = "text"  # of a JSON line or a Parquet row
+    chat: bool = False  # rows are conversations; only what the roles in `Chat.learn` say is learnt
+
+
+class Chat(Part):
+    """How a conversation is written down: for each role, what comes before and after each of its messages."""
+
+    roles: dict[str, tuple[str, str]]
+    start: str = ""
+    learn: tuple[str, ...] = ("assistant",)  # roles whose words, and what ends them, count in the loss
+    field: str = "messages"  # of a row: a list of {"role": ..., "content": ...}
+
+
 class Data(Part):
     """Which text, cut and mixed how."""
 
-    tokenizer: str  # "bytes", "bpe:N" (trained on the sources), or a hub name at a revision
+    tokenizer: str = Field(
+        pattern=r"^(bytes|bpe:[1-9][0-9]{2,6}|\w[\w.-]*/\w[\w.-]*@[0-9a-f]{40})$"
+    )  # or a hub name @ commit
+    end: str = "<|end|>"  # the token that ends a document
+    sources: dict[str, Source] = {}
+    chat: Chat | None = None
+    corpus: Digest | None = None  # the manifest of the shards; filled in when a run is set up
     phases: tuple[DataPhase, ...] = Field(min_length=1)
     validation_share: Share = 0.05  # of each source, kept from every peer
 
@@ -68,6 +92,9 @@ class Data(Part):
         starts = [phase.first_round for phase in self.phases]
         if starts[0] != 0 or starts != sorted(set(starts)):
             raise ValueError("phases must start at round 0 and follow one another")
+        unknown = {name for phase in self.phases for name in phase.mixture} - set(self.sources)
+        if self.sources and unknown:
+            raise ValueError(f"phases use sources that are not described: {', '.join(sorted(unknown))}")
         return self
 
 
@@ -79,10 +106,12 @@ class Inner(Part):
     learning_rate: Amount
     final_share: Share = 0.1  # of the learning rate, where the cosine ends
     warmup_steps: int = Field(default=0, ge=0)
+    warmup_from: Share = 0.0  # of the learning rate, where the warm-up begins
     total_steps: Positive  # where the cosine ends
     flat: tuple[tuple[int, int], ...] = ()  # (first inner step, steps) over which the schedule stands still
     anneal_from: int | None = None  # inner step from which the rate falls linearly to 0
-    anneal_steps: int = 0
+    anneal_warmup: int = Field(default=0, ge=0)  # steps from the rate before the anneal to its peak
+    anneal_steps: int = Field(default=0, ge=0)  # from the peak to 0
     anneal_peak: Share = 1.0  # share of the learning rate at the start of the anneal
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: Amount = 0.1
@@ -124,6 +153,7 @@ class Gauntlet(Part):
     moving_average: Share = 0.05  # weight of the newest assigned-or-random sign
     floor_after: int = 10  # rounds after which a moving average below `floor` counts as nothing
     floor: Share = 0.10
+    useful_share: Share = 0.25  # of the usual gain on random data, below which a contribution is not aggregated
     rating_beta: Amount = 7.0
     rating_tau: Amount = 0.1
     missing_score: float = -99.0
@@ -148,12 +178,14 @@ class Recipe(Part):
     name: str
     seed: int = Field(ge=0, lt=2**63)
     rounds: Positive
+    start: Digest | None = None  # parameters to start from; without it they follow from the seed
     model: Model
     data: Data
     inner: Inner
     outer: Outer = Outer()
     timing: Timing = Timing()
     gauntlet: Gauntlet = Gauntlet()
+    checkpoint_rounds: Positive = 10  # validators keep the parameters at the start of every so many rounds
     bond: int = Field(default=1_000, ge=0)
     max_peers: Positive = 256
 
