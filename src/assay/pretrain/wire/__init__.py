@@ -1,4 +1,4 @@
-"""The wire format of a pseudo-gradient: top-k, one or two bits a value, entropy-coded indices, canonical bytes, a strict parser.
+"""The wire format of a pseudo-gradient: top-k, one or two bits a value, coded indices, canonical bytes, strict parsing.
 
 `encode(tensors)` gives the bytes, `decode(data, limits)` the sparse tensors, each with `.to_dense()`. The format is in
 `docs/formats/pseudo-gradient.md`.

@@ -1,10 +1,13 @@
 """The entropy coder, compiled: sections of chunks to streams of symbols and bits, and back.
 
-Symbols go through rANS (32-bit states, 16-bit words, 12-bit frequencies), two streams that take turns by chunk; bits that
-nothing is known about go beside them as they are. A stream is accepted only if its decoder ends where every encoder begins:
-rANS is a bijection, so exactly one byte string has the content.
-Everything that the loops depend on is in this file or among their arguments: a compiled copy on disk is never out of date.
+Symbols go through rANS (32-bit states, 16-bit words, 12-bit frequencies), in two streams that take turns by chunk; bits
+that nothing is known about go beside them as they are. A stream is accepted only if its decoder ends where every
+encoder begins: rANS is a bijection, so exactly one byte string has the content.
+What the loops depend on is in this file or among their arguments: a compiled copy on disk is never out of date.
 """
+
+# mypy: disable-error-code="assignment,call-overload,return-value"
+# Compiled loops: numba does not distinguish the integers of numpy and Python, which mypy does.
 
 from typing import NamedTuple
 
@@ -107,35 +110,18 @@ def set_frequencies(context: int, symbols: Int64, models: Models, with_slots: bo
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _learn(symbols: Int64, models: Models, with_slots: bool) -> None:
-    """New frequencies for every context that has grown by more than a quarter since it last got some."""
+    """New frequencies for every context that has grown by more than half since it last got some."""
     for context in range(len(symbols)):
         total = np.int64(0)
         for symbol in range(symbols[context]):
             total += models.counts[context, symbol]
-        if total - models.built[context] > models.built[context] >> 2:
+        if total - models.built[context] > models.built[context] >> 1:
             set_frequencies(context, symbols, models, with_slots)
 
 
 # Writing -------------------------------------------------------------------------------------------------------------
-
-
-@njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]
-def _note(frequencies: Uint32, seen: Int32, context: int, symbol: int, out: Uint32, at: int) -> int:
-    """Note a symbol for the second pass, which goes backwards, and count it."""
-    out[at] = frequencies[context, symbol]
-    seen[context, symbol] += 1
-    return at + 1
-
-
-@njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]
-def _put(out: Uint32, at: int, held: int, fill: int, value: int, bits: int) -> tuple[int, int, int]:
-    """Append bits, lowest first. `held` has fewer than 32 that are not written yet."""
-    held |= value << fill
-    fill += bits
-    if fill >= 32:
-        out[at] = held & 0xFFFFFFFF
-        return at + 1, held >> 32, fill - 32
-    return at, held, fill
+# Functions that take arrays are not called within the loops, and arrays are taken out of tuples before them: each time,
+# they would be counted in and out. What looks written out twice is written out for that reason.
 
 
 @njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]
@@ -163,11 +149,10 @@ def write_section(
     noted: Int64,
     raw_bits: Int64,
 ) -> int:
-    """First pass: symbols (2, many) noted in order and raw bits (2, many) written, for each lane. Returns values written.
+    """First pass: for each lane the symbols (2, many) are noted in order, the raw bits (2, many) written.
 
-    -1 - chunk if that chunk is no content that the format can hold.
+    Returns how many values were written, or -1 - chunk if that chunk is no content that the format can hold.
     """
-    # Arrays by their own names: taken out of a tuple within a loop, they would be counted in and out each time.
     frequencies, seen, density, left = models.frequencies, models.counts, tables.density, tables.left
     reciprocal, gap_class, gap_first = tables.reciprocal, tables.gap_class, tables.gap_first
     words, held, fill = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64)
@@ -175,25 +160,35 @@ def write_section(
     before, begin = np.int64(FIRST_SCALE), np.int64(first)
     for chunk in range(len(sizes)):
         lane = chunk & 1
-        out, beside = symbols[lane], raw[lane]
         at, to, bit, used = noted[lane], words[lane], held[lane], fill[lane]
         count, fit, places = np.int64(counts[chunk]), np.int64(capacities[chunk]), np.int64(sizes[chunk])
         code, book = np.int64(heads[chunk]) & 4095, np.int64(heads[chunk]) >> 12
-        if count > fit or code >= SCALE_CODES or book > 7 or (bits == 1 and book > 0):
+        if count > fit or code >= SCALE_CODES or book > (7 if bits == 2 else 0) or (count == 0 and heads[chunk] > 0):
             return -1 - chunk
         kind = FULL if count == fit else (EMPTY if count == 0 else PARTIAL)
-        at = _note(frequencies, seen, KIND, kind, out, at)
+        symbols[lane, at] = frequencies[KIND, kind]
+        seen[KIND, kind] += 1
+        at += 1
         if kind == PARTIAL:
-            to, bit, used = _put(beside, to, bit, used, count - 1, _width(fit - 1))
+            bit |= (count - 1) << used
+            used += _width(fit - 1)
         if kind != EMPTY:
             difference = code - before
-            zigzag = (difference << 1) ^ (difference >> 63)
-            at = _note(frequencies, seen, SCALE, min(zigzag, LONG_SCALE), out, at)
-            if zigzag >= LONG_SCALE:
-                to, bit, used = _put(beside, to, bit, used, code, SCALE_BITS)
+            zigzag = min((difference << 1) ^ (difference >> 63), np.int64(LONG_SCALE))
+            symbols[lane, at] = frequencies[SCALE, zigzag]
+            seen[SCALE, zigzag] += 1
+            at += 1
+            if zigzag == LONG_SCALE:  # with those of a partial chunk at most 55 bits are held
+                bit |= code << used
+                used += SCALE_BITS
             before = code
             if bits == 2:
-                at = _note(frequencies, seen, BOOK, book, out, at)
+                symbols[lane, at] = frequencies[BOOK, book]
+                seen[BOOK, book] += 1
+                at += 1
+        if used >= 32:
+            raw[lane, to] = bit & 0xFFFFFFFF
+            bit, used, to = bit >> 32, used - 32, to + 1
         place = np.int64(0)
         for number in range(count):
             entry = np.int64(entries[begin + number])
@@ -203,22 +198,30 @@ def write_section(
             value, wide = entry & 1, np.int64(1)
             if m > r:
                 look = np.int64(density[(8 * m * reciprocal[r]) >> 28])
-                shift = look >> 8
+                context, shift = np.int64(left[r]) + (look & 255), look >> 8
                 symbol = np.int64(gap_class[gap >> shift])
-                at = _note(frequencies, seen, np.int64(left[r]) + (look & 255), symbol, out, at)
+                symbols[lane, at] = frequencies[context, symbol]
+                seen[context, symbol] += 1
+                at += 1
                 base = gap_first[symbol]
                 value |= (gap - ((base >> 8) << shift)) << 1
                 wide = 1 + (base & 255) + shift
-            to, bit, used = _put(beside, to, bit, used, value, wide)
+            bit |= value << used
+            used += wide
+            if used >= 32:
+                raw[lane, to] = bit & 0xFFFFFFFF
+                bit, used, to = bit >> 32, used - 32, to + 1
             place += gap + 1
         if bits == 2:
-            upper = np.int64(0)
+            upper, context = np.int64(0), MARKS + book
             for number in range(0, count, 4):
                 marks = np.int64(0)
                 for one in range(min(4, count - number)):
                     marks |= ((np.int64(entries[begin + number + one]) >> 1) & 1) << one
                 upper += (marks & 1) + ((marks >> 1) & 1) + ((marks >> 2) & 1) + (marks >> 3)
-                at = _note(frequencies, seen, MARKS + book, marks, out, at)
+                symbols[lane, at] = frequencies[context, marks]
+                seen[context, marks] += 1
+                at += 1
             if count > 0 and (upper == count or (upper == 0 and book > 0)):
                 return -1 - chunk
         begin += count
@@ -232,137 +235,45 @@ def write_section(
 
 
 @njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]
-def _push(state: int, at: int, out: Uint16, pair: int, divide: Int64) -> tuple[int, int]:
-    """Encode one symbol."""
-    frequency = pair >> 16
-    if state >= frequency << (32 - PRECISION):
-        at -= 1
-        out[at] = state & 0xFFFF
-        state >>= 16
-    quotient = (state * divide[frequency]) >> 42
+def _push(state: int, frequency: int, start: int, reciprocal: int) -> int:
+    """The state after one more symbol. `reciprocal` is floor(2^42 / frequency) + 1."""
+    quotient = (state * reciprocal) >> 42
     rest = state - quotient * frequency
-    if rest < 0:  # only for frequencies above 2,048
+    if rest < 0:  # one too many, for frequencies above 2,048
         quotient -= 1
         rest += frequency
-    return (quotient << PRECISION) + rest + (pair & 0xFFFF), at
+    return (quotient << PRECISION) + rest + start
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def write_streams(symbols: Uint32, noted: Int64, out: Uint16, divide: Int64, states: Int64, begins: Int64) -> None:
     """Second pass, backwards: `out` (2, many) is filled from its end; `begins` says from where on."""
-    one, other = symbols[0], symbols[1]
     a, b = np.int64(START), np.int64(START)
     i, j = noted[0] - 1, noted[1] - 1
     at, to = np.int64(out.shape[1]), np.int64(out.shape[1])
-    first, second = out[0], out[1]
-    while i >= 0 and j >= 0:  # two at a time: neither has to wait for the other
-        a, at = _push(a, at, first, np.int64(one[i]), divide)
-        b, to = _push(b, to, second, np.int64(other[j]), divide)
-        i -= 1
-        j -= 1
-    while i >= 0:
-        a, at = _push(a, at, first, np.int64(one[i]), divide)
-        i -= 1
-    while j >= 0:
-        b, to = _push(b, to, second, np.int64(other[j]), divide)
-        j -= 1
+    while i >= 0 or j >= 0:  # two at a time: neither has to wait for the other
+        if i >= 0:
+            pair = np.int64(symbols[0, i])
+            frequency = pair >> 16
+            if a >= frequency << (32 - PRECISION):
+                at -= 1
+                out[0, at] = a & 0xFFFF
+                a >>= 16
+            a = _push(a, frequency, pair & 0xFFFF, divide[frequency])
+            i -= 1
+        if j >= 0:
+            pair = np.int64(symbols[1, j])
+            frequency = pair >> 16
+            if b >= frequency << (32 - PRECISION):
+                to -= 1
+                out[1, to] = b & 0xFFFF
+                b >>= 16
+            b = _push(b, frequency, pair & 0xFFFF, divide[frequency])
+            j -= 1
     states[0], states[1], begins[0], begins[1] = a, b, at, to
 
 
 # Reading -------------------------------------------------------------------------------------------------------------
-
-
-@njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]
-def _pull(
-    state: int, at: int, words: Uint16, context: int, slots: Uint8, frequencies: Uint32, seen: Int32
-) -> tuple[int, int, int]:
-    """Decode one symbol, and count it."""
-    slot = state & (TOTAL - 1)
-    symbol = np.int64(slots[context, slot])
-    pair = np.int64(frequencies[context, symbol])
-    state = (pair >> 16) * (state >> PRECISION) + slot - (pair & 0xFFFF)
-    if state < START:
-        state = state << 16 | np.int64(words[at])
-        at += 1
-    seen[context, symbol] += 1
-    return state, at, symbol
-
-
-@njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]
-def _take(raw: Uint32, at: int, bits: int) -> int:
-    """Up to 31 raw bits from a bit position."""
-    word = at >> 5
-    both = np.int64(raw[word]) | np.int64(raw[word + 1]) << 32
-    return (both >> (at & 31)) & ((np.int64(1) << bits) - 1)
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _head(
-    state: int,
-    at: int,
-    bit: int,
-    words: Uint16,
-    raw: Uint32,
-    fit: int,
-    bits: int,
-    before: int,
-    slots: Uint8,
-    frequencies: Uint32,
-    seen: Int32,
-) -> tuple[int, int, int, int, int, int, int]:
-    """State, word, bit, count, scale code, codebook, fault."""
-    state, at, kind = _pull(state, at, words, KIND, slots, frequencies, seen)
-    count, code, book = fit, before, np.int64(0)
-    if kind == EMPTY:
-        return state, at, bit, 0, before, book, 0
-    if kind == PARTIAL:
-        wide = _width(fit - 1)
-        count = _take(raw, bit, wide) + 1
-        bit += wide
-        if count >= fit:
-            return state, at, bit, 0, before, book, COUNT
-    state, at, zigzag = _pull(state, at, words, SCALE, slots, frequencies, seen)
-    if zigzag == LONG_SCALE:
-        code = _take(raw, bit, SCALE_BITS)
-        bit += SCALE_BITS
-        difference = code - before
-        if ((difference << 1) ^ (difference >> 63)) < LONG_SCALE:
-            return state, at, bit, 0, before, book, ESCAPE
-    else:
-        code = before + ((zigzag >> 1) ^ -(zigzag & 1))
-    if code < 0 or code >= SCALE_CODES:
-        return state, at, bit, 0, before, book, BAD_SCALE
-    if bits == 2:
-        state, at, book = _pull(state, at, words, BOOK, slots, frequencies, seen)
-    return state, at, bit, count, code, book, 0
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _marks(
-    state: int,
-    at: int,
-    words: Uint16,
-    count: int,
-    book: int,
-    entries: Uint16,
-    begin: int,
-    slots: Uint8,
-    frequencies: Uint32,
-    seen: Int32,
-) -> tuple[int, int, int]:
-    """Which values of one chunk are at the upper level. State, word, fault."""
-    upper = np.int64(0)
-    for number in range(0, count, 4):
-        state, at, marks = _pull(state, at, words, MARKS + book, slots, frequencies, seen)
-        upper += (marks & 1) + ((marks >> 1) & 1) + ((marks >> 2) & 1) + (marks >> 3)
-        n = min(4, count - number)
-        if marks >> n:
-            return state, at, PADDING
-        for one in range(n):
-            entries[begin + number + one] |= ((marks >> one) & 1) << 1
-    if count > 0 and (upper == count or (upper == 0 and book > 0)):
-        return state, at, LEVELS
-    return state, at, 0
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -372,8 +283,8 @@ def read_section(
     bits: int,
     largest: int,
     states: Int64,
-    words: tuple[Uint16, Uint16],
-    raw: tuple[Uint32, Uint32],
+    words: Uint16,
+    raw: Uint32,
     ends: Int64,
     bit_ends: Int64,
     tables: Tables,
@@ -385,44 +296,67 @@ def read_section(
 ) -> tuple[int, int, int]:
     """Decode a section into `entries` from `first` on, `counts` and `heads`. Returns fault, chunk, values read.
 
-    `words` and `raw` must go on for `SLACK_WORDS` and `SLACK_RAW` after `ends` (words) and `bit_ends` (bits).
-    `largest` is the largest scale code that is allowed.
+    `words` and `raw` (2, many) must go on for `SLACK_WORDS` and `SLACK_RAW` after `ends` (words) and `bit_ends` (bits).
+    `largest` is the largest scale code that is allowed. `states` is changed.
     """
-    # Arrays by their own names: taken out of a tuple within a loop, they would be counted in and out each time.
-    one, two, beside, along = words[0], words[1], raw[0], raw[1]
     slots, frequencies, seen = models.slots, models.frequencies, models.counts
     density, left, reciprocal, gap_first = tables.density, tables.left, tables.reciprocal, tables.gap_first
-    a, b = states[0], states[1]
-    at, to, bit, bot = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
-    before, begin = np.int64(FIRST_SCALE), np.int64(first)
-    chunks = len(sizes)
+    ats, bit_ats, begins = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64)
+    found, books = np.zeros(2, np.int64), np.zeros(2, np.int64)
+    before, begin, chunks = np.int64(FIRST_SCALE), np.int64(first), len(sizes)
     for chunk in range(0, chunks, 2):
-        other = chunk + 1
-        fit, places = np.int64(capacities[chunk]), np.int64(sizes[chunk])
-        a, at, bit, count, before, book, fault = _head(
-            a, at, bit, one, beside, fit, bits, before, slots, frequencies, seen
-        )
-        if fault:
-            return fault, chunk, 0
-        if count > 0 and before > largest:
-            return TOO_LARGE, chunk, 0
-        counts[chunk], heads[chunk] = count, ((book << 12 | before) if count > 0 else 0)
-        also, page, room = np.int64(0), np.int64(0), np.int64(0)
-        if other < chunks:
-            fit, room = np.int64(capacities[other]), np.int64(sizes[other])
-            b, to, bot, also, before, page, fault = _head(
-                b, to, bot, two, along, fit, bits, before, slots, frequencies, seen
-            )
-            if fault:
-                return fault, other, 0
-            if also > 0 and before > largest:
-                return TOO_LARGE, other, 0
-            counts[other], heads[other] = also, ((page << 12 | before) if also > 0 else 0)
-        # Both lanes at once, so that neither has to wait for the other. Written out, for speed: see above.
-        place, spot, second = np.int64(0), np.int64(0), begin + count
+        found[1] = 0
+        for lane in range(min(2, chunks - chunk)):
+            state, at, bit = states[lane], ats[lane], bit_ats[lane]
+            fit, count, book = np.int64(capacities[chunk + lane]), np.int64(0), np.int64(0)
+            for context in range(KIND, BOOK + bits - 1):
+                slot = state & (TOTAL - 1)
+                symbol = np.int64(slots[context, slot])
+                pair = np.int64(frequencies[context, symbol])
+                seen[context, symbol] += 1
+                state = (pair >> 16) * (state >> PRECISION) + slot - (pair & 0xFFFF)
+                if state < START:
+                    state = state << 16 | np.int64(words[lane, at])
+                    at += 1
+                both = np.int64(raw[lane, bit >> 5]) | np.int64(raw[lane, (bit >> 5) + 1]) << 32
+                if context == KIND:
+                    if symbol == EMPTY:
+                        break
+                    count = fit
+                    if symbol == PARTIAL:
+                        wide = _width(fit - 1)
+                        count = ((both >> (bit & 31)) & ((1 << wide) - 1)) + 1
+                        bit += wide
+                        if count >= fit:
+                            return COUNT, chunk + lane, 0
+                elif context == SCALE:
+                    code = before + ((symbol >> 1) ^ -(symbol & 1))
+                    if symbol == LONG_SCALE:
+                        code = (both >> (bit & 31)) & ((1 << SCALE_BITS) - 1)
+                        bit += SCALE_BITS
+                        difference = code - before
+                        if ((difference << 1) ^ (difference >> 63)) < LONG_SCALE:
+                            return ESCAPE, chunk + lane, 0
+                    if code < 0 or code >= SCALE_CODES:
+                        return BAD_SCALE, chunk + lane, 0
+                    if code > largest:
+                        return TOO_LARGE, chunk + lane, 0
+                    before = code
+                else:
+                    book = symbol
+            states[lane], ats[lane], bit_ats[lane] = state, at, bit
+            found[lane], books[lane] = count, book
+            counts[chunk + lane] = count
+            heads[chunk + lane] = book << 12 | before if count > 0 else 0
+        # Indices and signs, of both lanes at once, so that neither has to wait for the other.
+        count, also = found[0], found[1]
+        begins[0], begins[1] = begin, begin + count
+        second, places, room = begin + count, np.int64(sizes[chunk]), np.int64(sizes[min(chunk + 1, chunks - 1)])
+        a, at, bit, place = states[0], ats[0], bit_ats[0], np.int64(0)
+        b, to, bot, spot = states[1], ats[1], bit_ats[1], np.int64(0)
         for number in range(max(count, also)):
             if number < count:
-                r, m, value, wide, shift, base = count - number, places - place, np.int64(0), 1, 0, np.int64(0)
+                r, m, wide, shift, base = count - number, places - place, np.int64(1), np.int64(0), np.int64(0)
                 if m > r:
                     look = np.int64(density[(8 * m * reciprocal[r]) >> 28])
                     context, shift = np.int64(left[r]) + (look & 255), look >> 8
@@ -431,12 +365,12 @@ def read_section(
                     pair = np.int64(frequencies[context, symbol])
                     seen[context, symbol] += 1
                     a = (pair >> 16) * (a >> PRECISION) + slot - (pair & 0xFFFF)
-                    if a < START:
-                        a = a << 16 | np.int64(one[at])
-                        at += 1
+                    short = np.int64(a < START)  # without a branch, which could not be foreseen
+                    a = a << (short << 4) | (np.int64(words[0, at]) & -short)
+                    at += short
                     base = gap_first[symbol]
                     wide = 1 + (base & 255) + shift
-                both = np.int64(beside[bit >> 5]) | np.int64(beside[(bit >> 5) + 1]) << 32
+                both = np.int64(raw[0, bit >> 5]) | np.int64(raw[0, (bit >> 5) + 1]) << 32
                 value = (both >> (bit & 31)) & ((1 << wide) - 1)
                 bit += wide
                 place += ((base >> 8) << shift) + (value >> 1)
@@ -445,7 +379,7 @@ def read_section(
                 entries[begin + number] = place << 2 | (value & 1)
                 place += 1
             if number < also:
-                r, m, value, wide, shift, base = also - number, room - spot, np.int64(0), 1, 0, np.int64(0)
+                r, m, wide, shift, base = also - number, room - spot, np.int64(1), np.int64(0), np.int64(0)
                 if m > r:
                     look = np.int64(density[(8 * m * reciprocal[r]) >> 28])
                     context, shift = np.int64(left[r]) + (look & 255), look >> 8
@@ -454,35 +388,54 @@ def read_section(
                     pair = np.int64(frequencies[context, symbol])
                     seen[context, symbol] += 1
                     b = (pair >> 16) * (b >> PRECISION) + slot - (pair & 0xFFFF)
-                    if b < START:
-                        b = b << 16 | np.int64(two[to])
-                        to += 1
+                    short = np.int64(b < START)
+                    b = b << (short << 4) | (np.int64(words[1, to]) & -short)
+                    to += short
                     base = gap_first[symbol]
                     wide = 1 + (base & 255) + shift
-                both = np.int64(along[bot >> 5]) | np.int64(along[(bot >> 5) + 1]) << 32
+                both = np.int64(raw[1, bot >> 5]) | np.int64(raw[1, (bot >> 5) + 1]) << 32
                 value = (both >> (bot & 31)) & ((1 << wide) - 1)
                 bot += wide
                 spot += ((base >> 8) << shift) + (value >> 1)
                 if spot > room - r:
-                    return INDEX, other, 0
+                    return INDEX, chunk + 1, 0
                 entries[second + number] = spot << 2 | (value & 1)
                 spot += 1
-        if bits == 2:
-            a, at, fault = _marks(a, at, one, count, book, entries, begin, slots, frequencies, seen)
-            if fault:
-                return fault, chunk, 0
-            b, to, fault = _marks(b, to, two, also, page, entries, begin + count, slots, frequencies, seen)
-            if fault:
-                return fault, other, 0
-        if at > ends[0] or to > ends[1] or bit > bit_ends[0] or bot > bit_ends[1]:
+        states[0], ats[0], bit_ats[0] = a, at, bit
+        states[1], ats[1], bit_ats[1] = b, to, bot
+        # Which values are at the upper level.
+        for lane in range(2 if bits == 2 else 0):
+            state, at, n, upper, context = states[lane], ats[lane], found[lane], np.int64(0), MARKS + books[lane]
+            for number in range(0, n, 4):
+                slot = state & (TOTAL - 1)
+                marks = np.int64(slots[context, slot])
+                pair = np.int64(frequencies[context, marks])
+                seen[context, marks] += 1
+                state = (pair >> 16) * (state >> PRECISION) + slot - (pair & 0xFFFF)
+                if state < START:
+                    state = state << 16 | np.int64(words[lane, at])
+                    at += 1
+                upper += (marks & 1) + ((marks >> 1) & 1) + ((marks >> 2) & 1) + (marks >> 3)
+                some = min(4, n - number)
+                if marks >> some:
+                    return PADDING, chunk + lane, 0
+                for one in range(some):
+                    entries[begins[lane] + number + one] |= ((marks >> one) & 1) << 1
+            if n > 0 and (upper == n or (upper == 0 and books[lane] > 0)):
+                return LEVELS, chunk + lane, 0
+            states[lane], ats[lane] = state, at
+        if ats[0] > ends[0] or ats[1] > ends[1] or bit_ats[0] > bit_ends[0] or bit_ats[1] > bit_ends[1]:
             return TRUNCATED, chunk, 0
         begin += count + also
         if (chunk + 2) % GROUP == 0:
             _learn(tables.symbols, models, True)
-    if at < ends[0] or to < ends[1] or bit_ends[0] - bit > 7 or bit_ends[1] - bot > 7:
-        return UNUSED, chunks, 0
-    if a != START or b != START:
-        return STATE, chunks, 0
-    if _take(beside, bit, bit_ends[0] - bit) or _take(along, bot, bit_ends[1] - bot):
-        return PADDING, chunks, 0
+    for lane in range(2):
+        bit, spare = bit_ats[lane], bit_ends[lane] - bit_ats[lane]
+        if ats[lane] < ends[lane] or spare > 7:
+            return UNUSED, chunks, 0
+        if states[lane] != START:
+            return STATE, chunks, 0
+        both = np.int64(raw[lane, bit >> 5]) | np.int64(raw[lane, (bit >> 5) + 1]) << 32
+        if (both >> (bit & 31)) & ((1 << spare) - 1):
+            return PADDING, chunks, 0
     return 0, chunks, begin - first

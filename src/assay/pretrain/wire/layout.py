@@ -1,7 +1,7 @@
 """How a tensor is cut into chunks: matrices into 64 by 64 blocks, vectors into runs of 4,096.
 
-A tensor of more dimensions is seen as a matrix (first dimension, all others). Blocks are counted row by row; those at the
-right and lower edges are smaller. A position within a chunk is row-major.
+A tensor of more dimensions is seen as a matrix (first dimension, all others). Blocks are counted row by row; those at
+the right and lower edges are smaller. A position within a chunk is row-major.
 """
 
 import math
@@ -50,10 +50,7 @@ class Layout:
         return down * across
 
     def runs(self) -> Iterator[tuple[int, int, int, int]]:
-        """Kinds of chunks: (how many, their elements), for full rows of blocks and the lower edge, as counts.
-
-        Yields (rows of blocks, blocks across that are full, elements of a full one, elements of the last or 0).
-        """
+        """The sizes that occur: (rows of blocks, full blocks in each, elements of a full one, elements of the last)."""
         down, across = self.grid
         if not down or not across:
             return
@@ -68,7 +65,7 @@ class Layout:
 
     def sizes(self, first: int = 0, end: int | None = None) -> Uint16:
         """Elements of the chunks `first` to `end`, `(end - first,)`."""
-        down, across = self.grid
+        across = self.grid[1]
         number = np.arange(first, self.chunks if end is None else end, dtype=np.int64)
         row, column = np.divmod(number, max(1, across))
         height = np.minimum(self.block_rows, self.rows - row * self.block_rows)

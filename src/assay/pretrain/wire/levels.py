@@ -1,7 +1,7 @@
 """The values that a payload can express: a table of scales and, at 2 bits, eight codebooks of two magnitudes.
 
-A chunk's lower level is its scale, its upper level the scale times the codebook's ratio. All are float32 numbers made from
-constants by exact operations, so no machine's mathematical library has a say in them.
+A chunk's lower level is its scale, its upper level the scale times the codebook's ratio. All are float32 numbers made
+from constants by exact operations and one rounding: no machine's mathematical library has a say in them.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """What a decoder believes before it has read anything: alphabets, contexts and priors of the entropy coder.
 
-Counts begin with a prior in whole numbers; for gaps it says that all sets of positions are equally likely. Everything here
-is made once, with integers. `docs/formats/pseudo-gradient.md` says it in words.
+Counts begin with a prior in whole numbers; for gaps it says that all sets of positions are equally likely. Everything
+here is made once, with integers. `docs/formats/pseudo-gradient.md` says it in words.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """A payload: header, table, sections, checksum. Canonical bytes from sparse tensors, and the strict way back.
 
-`decode` believes nothing: sizes are computed from the table and held against the limits before anything is allocated, and what
-it accepts is exactly what `pack` would have written. The format is in `docs/formats/pseudo-gradient.md`.
+`decode` believes nothing: sizes are computed from the table and held against the limits before anything is allocated,
+and what it accepts is exactly what `pack` would have written. The format is in `docs/formats/pseudo-gradient.md`.
 """
 
 import math
@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from torch import Tensor
@@ -170,7 +170,8 @@ def _write_section(
     noted, raw_bits = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
     models = coder.Models(FIRST.counts.copy(), FIRST.built.copy(), FIRST.frequencies.copy(), FIRST.slots)
     values = coder.write_section(
-        section.sizes, section.capacities, bits, entries, begin, counts, heads, TABLES, models, symbols, raw, noted, raw_bits
+        section.sizes, section.capacities, bits, entries, begin, counts, heads, TABLES, models,
+        symbols, raw, noted, raw_bits,
     )  # fmt: skip
     if values < 0:
         raise WireError(
@@ -189,7 +190,7 @@ def _write_section(
 
 
 def decode(data: bytes, limits: Limits) -> dict[str, SparseTensor]:
-    """The sparse tensors of a payload, by name in its order. `WireError` unless the bytes are canonical and within limits."""
+    """The sparse tensors of a payload, by name in its order. `WireError` unless it is canonical and within limits."""
     if len(data) > limits.max_bytes:
         raise WireError("too-large", f"The payload has {len(data)} bytes; the limit is {limits.max_bytes}.")
     k, bits, tensors, table_bytes = _read_header(data, limits)
@@ -268,16 +269,15 @@ def _read_section(
         raise WireError("truncated", "A section announces more bytes than the payload has.")
     if states.min() < coder.START:
         raise WireError("state", "A stream begins in a state that no encoder leaves.")
-    words, raw = [], []
+    words = np.empty((LANES, int(word_counts.max()) + SLACK_WORDS), dtype="<u2")
+    raw = np.empty((LANES, (int(raw_counts.max()) + 3) // 4 + SLACK_RAW), dtype="<u4")
     for lane in range(LANES):
-        words.append(_with_slack(data, at, int(word_counts[lane]), 2, SLACK_WORDS))
-        at += 2 * int(word_counts[lane])
+        at = _copy(data, at, int(word_counts[lane]), words[lane])
     for lane in range(LANES):
-        raw.append(_with_slack(data, at, int(raw_counts[lane]), 1, 4 * SLACK_RAW).view("<u4"))
-        at += int(raw_counts[lane])
+        at = _copy(data, at, int(raw_counts[lane]), raw[lane].view("u1"))
     span = slice(section.first, section.first + len(section.sizes))
     number, chunk, values = coder.read_section(
-        section.sizes, section.capacities, bits, limits.largest_scale, states, (words[0], words[1]), (raw[0], raw[1]),
+        section.sizes, section.capacities, bits, limits.largest_scale, states, words, raw,
         word_counts, 8 * raw_counts, TABLES, FIRST.fresh(), entries, begin, counts[span], heads[span],
     )  # fmt: skip
     if number:
@@ -285,13 +285,11 @@ def _read_section(
     return at, values
 
 
-def _with_slack(data: bytes, at: int, count: int, size: int, slack: int) -> np.ndarray:  # type: ignore[type-arg]
-    """Aligned copy of `count` items of 1 or 2 bytes, followed by zeros that a decoder may run into."""
-    kind = np.dtype("<u2" if size == 2 else "u1")
-    out = np.empty(-(-count // 4) * 4 + slack, dtype=kind)
-    out[:count] = np.frombuffer(data, kind, count, at)
+def _copy(data: bytes, at: int, count: int, out: "np.ndarray[Any, Any]") -> int:
+    """Copy `count` items, aligned, and zeros after them, which a decoder may run into. Returns where they end."""
+    out[:count] = np.frombuffer(data, out.dtype, count, at)
     out[count:] = 0
-    return out
+    return at + count * out.itemsize
 
 
 def _cut(

@@ -1,9 +1,12 @@
 """From tensors to sparse chunks, compiled: the largest entries of each chunk, and the two levels that stand for them.
 
-The choice is exact: largest magnitudes first, of equal ones the lower position. The threshold of one chunk is only the first
-guess for the next. All sums run in float64 in ascending order of position; there is no fused or reordered arithmetic,
-so every machine makes the same bytes. Everything the loops depend on is in this file or among their arguments.
+The choice is exact: largest magnitudes first, of equal ones the lower position. The threshold of one chunk is only the
+first guess for the next. All sums run in float64 in ascending order of position; there is no fused or reordered
+arithmetic, so every machine makes the same bytes. What the loops depend on is in this file or among their arguments.
 """
+
+# mypy: disable-error-code="assignment,no-any-return,return-value"
+# Compiled loops: numba does not distinguish the numbers of numpy and Python, which mypy does.
 
 import math
 

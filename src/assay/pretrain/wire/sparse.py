@@ -1,14 +1,15 @@
-"""A sparse tensor as the wire carries it: per chunk a scale and a codebook, per kept value its position, level and sign.
+"""A sparse tensor as the wire carries it: per chunk a scale and a codebook, per value its position, level and sign.
 
 `compress` makes them from dense tensors; `payload` writes and reads them. Positions come in order of chunks, ascending
-within each (so in flat order for vectors, not for matrices). Arithmetic on them is in a fixed order, float32, one addition
-per element, and norms are exactly rounded: every machine gets the same bits.
+within each (so in flat order for vectors, not for matrices). Arithmetic on them is in a fixed order, float32, one
+addition per element, and norms are exactly rounded: every machine gets the same bits.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ Int64 = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 _RATIOS = np.array(RATIOS, dtype=np.float32)
-_EDGES = np.array([(a + b) / 2 for a, b in zip(RATIOS, RATIOS[1:], strict=False)], dtype=np.float64)
+_EDGES = np.array([(a + b) / 2 for a, b in pairwise(RATIOS)], dtype=np.float64)
 _TILE = 32  # chunks added at a time for all contributions: half a megabyte, which stays in the cache
 
 
@@ -106,7 +107,7 @@ class SparseTensor:
         return self.add_to(dense)
 
     def add_to(self, out: Tensor, scale: float = 1.0) -> Tensor:
-        """Add `scale` times the values to a dense float32 tensor on the CPU, in place: a product and a sum per value."""
+        """Add `scale` times the values to a dense float32 tensor on the CPU, in place: one product, one sum each."""
         _add(self, _matrix(out, self), scale, 0, len(self.counts))
         return out
 
@@ -133,7 +134,7 @@ class SparseTensor:
 def compress(tensors: Mapping[str, Tensor], k: int = 64, bits: int = 2) -> dict[str, SparseTensor]:
     """Keep the largest `k` of every 4,096 entries, at `bits` bits each. By name, in the order given.
 
-    Deterministic: of equal magnitudes the lower position is kept. Magnitudes below 2^-96 count as zero and are not kept.
+    Deterministic: of equal magnitudes the lower position is kept. Those below 2^-96 count as zero and are not kept.
     `WireError` if an entry is not finite or its magnitude exceeds 2^96, or k or bits are impossible.
     """
     if not (isinstance(k, int) and 1 <= k <= CHUNK) or bits not in (1, 2):
@@ -167,7 +168,7 @@ def _compress(name: str, tensor: Tensor, k: int, bits: int) -> SparseTensor:
         flat = -1 - kept
         raise WireError(
             "not-finite",
-            f"{name} has {float(dense.flat[flat])} at flat position {flat}: entries must be finite and at most {CEILING:g}.",
+            f"{name} has {float(dense.flat[flat])} at flat position {flat}: entries are finite, {CEILING:g} at most.",
         )
     return SparseTensor(
         shape, k, bits, entries[:kept] if kept * 8 > len(entries) * 7 else entries[:kept].copy(), counts, heads
@@ -196,8 +197,8 @@ def accumulate(
 ) -> Tensor:
     """`contribution.add_to(out, scale)` for all, in their order, bit for bit, but many times as fast.
 
-    The dense tensor is passed over once, by groups of chunks, instead of once per contribution. `counts`, if given, gets 1
-    per contribution that kept a place.
+    The dense tensor is passed over once, by groups of chunks, instead of once per contribution. `counts`, if given,
+    gets 1 per contribution that kept a place.
     """
     if not contributions:
         return out
@@ -253,7 +254,7 @@ def _scatter(
     entries: Uint16, counts: Uint16, heads: Uint16, starts: Int64, lows: Floats, highs: Floats, scale: np.float32,
     block_rows: int, block_columns: int, first: int, end: int, dense: Floats,
 ) -> None:  # fmt: skip
-    rows, columns = dense.shape
+    columns = dense.shape[1]
     across = (columns + block_columns - 1) // block_columns
     for chunk in range(first, end):
         top, left = chunk // across * block_rows, chunk % across * block_columns
@@ -277,7 +278,7 @@ def _scatter(
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _tally(entries: Uint16, counts: Uint16, block_rows: int, block_columns: int, dense: Floats) -> None:
-    rows, columns = dense.shape
+    columns = dense.shape[1]
     across = (columns + block_columns - 1) // block_columns
     i = 0
     for chunk in range(len(counts)):
@@ -326,10 +327,10 @@ def _common(a: Uint16, a_counts: Uint16, b: Uint16, b_counts: Uint16) -> int:
     """Positions in both: a merge, chunk by chunk."""
     i, j, common = 0, 0, 0
     for chunk in range(len(a_counts)):
-        a_end, b_end = i + np.int64(a_counts[chunk]), j + np.int64(b_counts[chunk])
+        a_end, b_end = i + int(a_counts[chunk]), j + int(b_counts[chunk])
         while i < a_end and j < b_end:
             one, other = a[i] >> 2, b[j] >> 2
-            common += np.int64(one == other)
-            i, j = i + np.int64(one <= other), j + np.int64(other <= one)
+            common += int(one == other)
+            i, j = i + int(one <= other), j + int(other <= one)
         i, j = a_end, b_end
     return common

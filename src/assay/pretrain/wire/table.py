@@ -1,7 +1,7 @@
 """The table of a payload: which tensors it holds, by name and shape, in few bytes and one way only.
 
-Names are split at their dots into a tree. A subtree that was written before (the same names and shapes, as one layer of a
-model is like the next) is written as a reference, so a table hardly grows with the number of layers. References could
+Names are split at their dots into a tree. A subtree that was written before (the same names and shapes, as one layer of
+a model is like the next) is written as a reference, so a table hardly grows with the number of layers. References could
 blow up without bound: tensors and elements are counted before any name is put together.
 """
 
@@ -34,7 +34,7 @@ class _Node:
 
 
 def ordered(shapes: Mapping[str, Shape]) -> list[str]:
-    """Names in the order in which a payload holds them: part by part, each by its bytes; a name before its extensions."""
+    """Names in the order in which a payload holds them: part by part, by their bytes; a name before its extensions."""
     return sorted(shapes, key=lambda name: name.split("."))
 
 
@@ -61,7 +61,7 @@ def _parts_of(name: str) -> list[str]:
     if len(name) > MAX_NAME or len(parts) > MAX_DEPTH or not all(_PART.fullmatch(part) for part in parts):
         raise WireError(
             "name",
-            f"{name[:60]!r} cannot be a tensor's name: use letters, digits, - and _ in parts of up to 64 with dots between.",
+            f"{name[:60]!r} cannot be a tensor's name: use letters, digits, - and _, up to 64 between dots.",
         )
     return parts
 
