@@ -7,18 +7,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from assay.pretrain.gauntlet import (
+from assay.pretrain.gauntlet.evidence import MAX_LOSS, MAX_STEPS
+from assay.pretrain.gauntlet.measure import (
     Trial,
     applied,
     clip_factors,
     norms,
     step_sizes,
     sync_answer,
+    sync_coordinates,
     sync_distance,
     trial_step,
 )
-from assay.pretrain.gauntlet.evidence import MAX_LOSS, MAX_STEPS
-from assay.pretrain.gauntlet.measure import sync_coordinates
 from assay.pretrain.model import build, loss
 from assay.pretrain.wire import compress
 

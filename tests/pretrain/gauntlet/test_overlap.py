@@ -6,8 +6,9 @@ import torch
 
 from assay.core.errors import BadInput
 from assay.pretrain import wire
-from assay.pretrain.gauntlet import Earlier, Layout, Likeness, Overlap, lay_out, likenesses
+from assay.pretrain.gauntlet import Likeness, Overlap
 from assay.pretrain.gauntlet.judge import PART_SUSPECT, closeness
+from assay.pretrain.gauntlet.overlap import Earlier, Layout, lay_out, likenesses
 
 from .rounds import recipe
 from .sparse import SHAPES, direction, honest, mixed, sent

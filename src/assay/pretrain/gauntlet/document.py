@@ -21,6 +21,8 @@ from assay.pretrain.recipe import Recipe
 
 MAX_DOCUMENT = 64 << 20  # bytes; 256 peers with 750 tensors each have about 8 million
 MAX_DIFFERENCES = 1000  # more are not listed
+# What follows from measured numbers without any threshold in between, and so differs as little as they do.
+_MEASURED = frozenset({"random_gain", "assigned_gain", "sync_score", "margin", "likeness"})
 
 
 class ScoreDocument(Entry):
@@ -112,7 +114,7 @@ ABSENT = "nothing"
 
 
 def differences(mine: ScoreDocument, theirs: ScoreDocument, tolerance: float = 0.0) -> list[Difference]:
-    """Where two documents differ. Measured numbers (`evidence`) may do so by `tolerance`, relatively; nothing else may.
+    """Where two documents differ. What was measured may do so by `tolerance`, relatively; no conclusion may.
 
     The digests of previous documents are not compared if the validators differ: each has its own chain.
     """
@@ -136,7 +138,7 @@ def _walk(a: Any, b: Any, path: tuple[str, ...], tolerance: float) -> Iterator[D
         left, right = _by_name(a), _by_name(b)
         for key in sorted(left.keys() | right.keys(), key=lambda key: (len(key), key)):
             yield from _walk(left.get(key, ABSENT), right.get(key, ABSENT), (*path, key), tolerance)
-    elif not _same(a, b, tolerance if path and path[0] == "evidence" else 0.0):
+    elif not _same(a, b, tolerance if path[0] == "evidence" or path[-1] in _MEASURED else 0.0):
         yield Difference(": ".join(path), a, b)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SIDE = 64  # of a block of a matrix
 RUN = SIDE * SIDE  # length of a chunk of a vector
-MIN_BASELINE = 6  # comparisons from which a median says what is usual; 4 peers have 6 pairs
+MIN_BASELINE = 3  # comparisons from which a median says what is usual: of 3 pairs one copier spoils one
 MIN_VALUES = 64  # kept values of a tensor from which it can be called a copy on its own
 MIN_CHUNK = 16  # kept values of a chunk from which equal values are no accident
 COPIED_TENSOR = 0.6  # overlap beyond the usual from which a tensor is a copy; honest tensors stay below 0.3

@@ -8,14 +8,12 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from assay.core.errors import BadInput
 from assay.pretrain.gauntlet.evidence import Redone, Reexecution
-from assay.pretrain.gauntlet.overlap import Layout, lay_out, merge
 from assay.pretrain.recipe import Gauntlet
 
 if TYPE_CHECKING:
+    from assay.pretrain.gauntlet.overlap import Layout
     from assay.pretrain.wire import SparseTensor
 
 # Of the values that both keep, as vectors. With every coordinate found again, nothing else can betray a peer that
@@ -28,6 +26,8 @@ def compare(
     submitted: "Mapping[str, SparseTensor]", recomputed: "Mapping[str, SparseTensor]", *, round_: int, state_equal: bool
 ) -> Reexecution:
     """How near a peer's contribution is to the one that its samples, parameters and state lead to."""
+    from assay.pretrain.gauntlet.overlap import lay_out, merge  # judging needs `matches`, but neither numpy nor numba
+
     if sorted(submitted) != sorted(recomputed):
         raise BadInput("A contribution and its re-execution must have the same tensors.")
     mine, again = lay_out(submitted), lay_out(recomputed)
@@ -57,8 +57,10 @@ def matches(redone: Reexecution, settings: Gauntlet) -> bool:
     return redone.share >= settings.reexecution_overlap and redone.difference <= MAX_DIFFERENCE
 
 
-def _difference(mine: Layout, again: Layout) -> float:
+def _difference(mine: "Layout", again: "Layout") -> float:
     """|a - b| / |b| over the coordinates that both keep."""
+    import numpy as np
+
     apart, size = 0.0, 0.0
     start_a = start_b = 0
     for end_a, end_b in zip(mine.ends.tolist(), again.ends.tolist(), strict=True):
