@@ -384,6 +384,8 @@ def publish_scores(
         peer: uint256 = word >> MARK_BITS
         mark: uint256 = word & MARK
         assert peer >= least and peer < members and mark != 0, "mark"
+        if mark & EXPELLED != 0:
+            mark = EXPELLED  # whoever is expelled gets nothing else
         self._check_mark(round_, peer, mark)
         least = peer + 1
         weight += mark >> FLAG_BITS
@@ -692,7 +694,6 @@ def _check_mark(round_: uint256, uid: uint256, mark: uint256):
     assert self._first(term) <= round_ and round_ < until + WITHDRAW_ROUNDS, "mark"
     assert mark >> FLAG_BITS == 0 or round_ < until, "mark"
     assert mark & SELECTED == 0 or self.keys[round_][uid] != empty(bytes32), "mark"
-    assert mark & EXPELLED == 0 or mark == EXPELLED, "mark"
 
 
 @internal

@@ -12,6 +12,7 @@ from assay.pretrain.chain.protocol import SCALE, Mark, weighted_median
 FAR = SCALE // 2
 FLAG_DISTANCE = SCALE // 8  # of each wrong "selected" or "cleared": four may differ, as rounding at a threshold does
 _NOTHING = Mark(0)
+_EXPELLED = Mark(0, expelled=True)
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,26 @@ class Decision:
 
 def decide(votes: Sequence[Vote]) -> Decision:
     """The outcome of a round in which these validators took part."""
-    published = {vote.uid: vote.marks for vote in votes if vote.marks is not None}
+    published = {
+        vote.uid: {uid: effective(mark) for uid, mark in vote.marks.items()}
+        for vote in votes
+        if vote.marks is not None
+    }
     total = sum(vote.stake for vote in votes if vote.counts)
-    sheets = [(vote.stake, vote.marks) for vote in votes if vote.counts and vote.stake and vote.marks is not None]
+    sheets = [
+        (vote.stake, published[vote.uid]) for vote in votes if vote.counts and vote.stake and vote.uid in published
+    ]
     if total == 0 or 2 * sum(stake for stake, _ in sheets) < total:
         return Decision(True, present=frozenset(published))  # nothing to be far from
     named = sorted({uid for marks in published.values() for uid in marks})
     marks = {uid: _combine([(stake, marks.get(uid, _NOTHING)) for stake, marks in sheets]) for uid in named}
     near = frozenset(uid for uid, theirs in published.items() if distance(theirs, marks) <= FAR)
     return Decision(False, {uid: mark for uid, mark in marks.items() if mark != _NOTHING}, near)
+
+
+def effective(mark: Mark) -> Mark:
+    """What a mark comes to: whoever is expelled gets nothing else, whatever the sheet says besides."""
+    return _EXPELLED if mark.expelled else mark
 
 
 def distance(sheet: Mapping[int, Mark], outcome: Mapping[int, Mark]) -> int:

@@ -256,7 +256,7 @@ class _Account:
         return str(self.signer.address)
 
     def send(self, function: Any, value: int) -> Any:
-        """Sign, send and wait for the receipt. Sent again if the node forgets it, built anew if another took its nonce."""
+        """Sign, send and wait for the receipt. Sent again if the node forgot it; built anew if the nonce is gone."""
         end = time.monotonic() + self.node.deadline
         while True:
             fields = self._fields(function, value)

@@ -227,8 +227,8 @@ class Chain(Protocol):
     def publish_scores(self, uid: int, round_: int, document: Digest, marks: Mapping[int, Mark], salt: bytes) -> None:
         """Publish the promised sheet: in the phase PUBLISH.
 
-        Refused if it names a peer that has no part in the round, selects one that revealed nothing, gives one that is
-        expelled anything, or gives away more than SCALE.
+        Refused if it names a peer that has no part in the round, selects one that revealed nothing, or gives away more
+        than SCALE. Of a mark that expels, nothing else counts.
         """
         ...
 

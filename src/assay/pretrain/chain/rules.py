@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from assay.core.digest import parse_digest
 from assay.core.errors import BadInput
 from assay.pretrain.chain import acts
-from assay.pretrain.chain.decide import Decision, Vote, decide, rewards
-from assay.pretrain.chain.encoding import FLAG_BITS, MARK_BITS, seal_words, unpack_mark, unpack_marks
+from assay.pretrain.chain.decide import Decision, Vote, decide, effective, rewards
+from assay.pretrain.chain.encoding import MARK_BITS, seal_words, unpack_mark, unpack_marks
 from assay.pretrain.chain.errors import NotAllowed, TooEarly, TooLate
 from assay.pretrain.chain.protocol import (
     MAX_AMOUNT,
@@ -342,12 +342,13 @@ class State:
             uid, bits = word >> MARK_BITS, word & (1 << MARK_BITS) - 1
             if uid <= last or bits == 0:
                 raise NotAllowed("A sheet names each peer once, ascending, and only those that it gives something.")
-            self._check_mark(round_, uid, unpack_mark(bits), bits)
-            last, given = uid, given + (bits >> FLAG_BITS)
+            mark = effective(unpack_mark(bits))
+            self._check_mark(round_, uid, mark)
+            last, given = uid, given + mark.weight
         if given > SCALE:
             raise NotAllowed(f"A sheet gives away at most {SCALE}, not {given}.")
 
-    def _check_mark(self, round_: int, uid: int, mark: Mark, bits: int) -> None:
+    def _check_mark(self, round_: int, uid: int, mark: Mark) -> None:
         member = self.members[uid] if uid < len(self.members) else None
         if member is None or member.role is not Role.PEER or member.expelled or member.first_round > round_:
             raise NotAllowed(f"{uid} is no peer of round {round_}.")
@@ -357,8 +358,6 @@ class State:
             raise NotAllowed(f"Peer {uid} has left before round {round_}: it earns nothing there.")
         if mark.selected and uid not in self.round(round_).keys:
             raise NotAllowed(f"Peer {uid} revealed nothing in round {round_}: it cannot be selected.")
-        if mark.expelled and mark != Mark(0, expelled=True):
-            raise NotAllowed(f"Peer {uid} cannot be expelled and be given something.")
 
     def _attest(self, act: acts.Attest, account: str) -> Change | None:
         member = self._own(act.uid, account)
