@@ -20,7 +20,7 @@ COMPILER = "gcc"
 # No undefined behaviour is assumed to be there; should the printer be wrong, wrapping and aliasing stay harmless.
 FLAGS = ("-std=c11", "-O3", "-fPIC", "-fwrapv", "-fno-strict-aliasing", "-fno-lto", "-Wall", "-Werror=implicit")
 LINK_FLAGS = ("-shared", "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,-z,relro,-z,now", "-s")
-COMPILE_SECONDS = 120.0
+COMPILE_SECONDS, COMPILE_MEMORY = 120.0, 1 << 30
 MAX_ARTEFACT = 64 << 20
 
 # What a compiler may call on its own account. A checksum that calls anything else is not what was proved.
@@ -69,7 +69,7 @@ def _build_c(component: Component, cell: Cell, path: str) -> Artefact | tuple[Fi
     (work / "component.c").write_bytes((component.root / path).read_bytes())
     inside = cell.workspace(work)
     command = [COMPILER, *FLAGS, "-c", f"{inside}/component.c", "-o", f"{inside}/component.o"]
-    ran = cell.run(command, work, limits(COMPILE_SECONDS))
+    ran = cell.run(command, work, limits(COMPILE_SECONDS, COMPILE_MEMORY))
     if not ran.ok:
         return (_refused("build", ran.why(f"Compiling {path}"), path),)
     if told := _calls(cell, work):
@@ -83,7 +83,11 @@ def link(
     """Link object files that lie in `work` to the shared library."""
     inside = cell.workspace(work)
     named = [f"{inside}/{name}" for name in objects]
-    ran = cell.run([COMPILER, *LINK_FLAGS, "-o", f"{inside}/{LIBRARY}", *named, *words], work, limits(COMPILE_SECONDS))
+    ran = cell.run(
+        [COMPILER, *LINK_FLAGS, "-o", f"{inside}/{LIBRARY}", *named, *words],
+        work,
+        limits(COMPILE_SECONDS, COMPILE_MEMORY),
+    )
     if not ran.ok:
         return (_refused("build", ran.why("Linking the library")),)
     folder = cell.folder("artefact")
@@ -100,7 +104,7 @@ def _calls(cell: Cell, work: Path) -> Finding | None:
     """What the object calls that it does not define."""
     inside = cell.workspace(work)
     script = f"exec nm -u --format=posix {inside}/component.o > {inside}/calls"
-    ran = cell.run(["sh", "-c", script], work, limits(COMPILE_SECONDS))
+    ran = cell.run(["sh", "-c", script], work, limits(COMPILE_SECONDS, COMPILE_MEMORY))
     listed = take_file(work / "calls", 1 << 20)
     if not ran.ok or listed is None:
         return _refused("calls", ran.why("Listing what the program calls"))

@@ -94,10 +94,17 @@ class Cell:
         hidden: tuple[str, ...] = (),
         python: bool = False,
         writable: Mapping[str, Path] | None = None,
+        environment: Mapping[str, str] | None = None,
+        elan: bool = False,
     ) -> Ran:
         """Run `command` in the folder `work`, with `shelves` to read. No process of it is left when this returns."""
         mounts = tuple(Mount(path, f"{SHELF}/{name}") for name, path in (shelves or {}).items())
         mounts += tuple(Mount(path, target, writable=True) for target, path in (writable or {}).items())
+        named = {**_ENVIRONMENT, **(environment or {})}
+        if elan:
+            home = Path(os.environ.get("ELAN_HOME") or Path.home() / ".elan")
+            mounts += (Mount(home, str(home)),)
+            named |= {"ELAN_HOME": str(home), "PATH": f"{home}/bin:/usr/local/bin:/usr/bin:/bin"}
         self._count += 1
         transcript = self.root / f"transcript-{self._count}"
         finished = self.sandbox.run(
@@ -107,7 +114,7 @@ class Cell:
                 budget=budget,
                 mounts=(*(python_mounts() if python else ()), *mounts),
                 hidden=hidden,
-                environment=_ENVIRONMENT,
+                environment=named,
             ),
             transcript=transcript,
         )

@@ -2,7 +2,7 @@
 
 import typer
 
-from assay.prove.commands import certificate, check, new, print_program
+from assay.prove.commands import certificate, check, gallery, new, print_program
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -16,3 +16,4 @@ app.command()(new.new)
 app.command()(check.check)
 app.command(name="print")(print_program.print_program)
 app.command()(certificate.certificate)
+app.command()(gallery.gallery)

@@ -22,6 +22,7 @@ class Effort:
     thorough: bool = True  # the independent checker looks at the installed standard library too
     file_seconds: float = 300.0  # for compiling one file
     check_seconds: float = 900.0  # for the independent checker
+    memory_bytes: int = 4 << 30  # of each tool
 
 
 class Level(IntEnum):

@@ -17,7 +17,7 @@ from assay.core.digest import digest_bytes
 from assay.core.errors import BadInput, Unavailable
 from assay.core.plain import one_line
 from assay.core.verdict import Evidence, Finding, Severity
-from assay.prove.cell import GIB, Cell, Ran, limits, take_file
+from assay.prove.cell import Cell, Ran, limits, take_file
 from assay.prove.component import Component, Theorem, copy_library, copy_sources
 from assay.prove.provers import Built, Effort, Level, Proved, Statement
 from assay.prove.provers.rocq_driver import (
@@ -33,7 +33,6 @@ from assay.prove.provers.rocq_report import assumptions, context_summary, printe
 from assay.prove.provers.rocq_source import comment_before, faults, required
 
 OLDEST, NEWEST = (8, 16), (9, 0)  # the reports of coqc and coqchk are read strictly: as 8.16 writes them
-MEMORY = 4 * GIB
 MAX_COMPILED = 256 << 20  # bytes of one compiled file
 MAX_REPORT = 4 << 20
 MAX_PRINTED = 1 << 20  # bytes of C: larger programs belong in several components
@@ -251,7 +250,9 @@ class Rocq:
     def _coqc(self, work: Path, words: Sequence[str], more: Mapping[str, Path] | None = None) -> Ran:
         shelves = {shelf: folder for shelf, (_, folder) in self._shelves.items()}
         command = ["coqc", "-q", "-noglob", "-native-compiler", "no", *self._load_path(), *words]
-        return self.cell.run(command, work, limits(self.effort.file_seconds, MEMORY), {**shelves, **(more or {})})
+        return self.cell.run(
+            command, work, limits(self.effort.file_seconds, self.effort.memory_bytes), {**shelves, **(more or {})}
+        )
 
     # Theorems ------------------------------------------------------------------------------------------------------
 
@@ -324,7 +325,7 @@ class Rocq:
             modules = [word for module in compiled for word in ("-norec", module)]
         command = ["coqchk", "-silent", "-o", *words, *modules]
         wrapped = ["sh", "-c", 'exec "$@" > report 2>&1', "sh", *command]
-        ran = self.cell.run(wrapped, work, limits(self.effort.check_seconds, MEMORY), shelves)
+        ran = self.cell.run(wrapped, work, limits(self.effort.check_seconds, self.effort.memory_bytes), shelves)
         said = (take_file(work / "report", MAX_REPORT) or b"").decode(errors="replace")
         if not ran.ok:
             if ran.exceeded:
@@ -370,7 +371,10 @@ class Rocq:
         mounted = {s: self._shelves[s][1] for s in shelves}
         command = ["coqc", "-q", "-noglob", *self._load_path(shelves), "-Q", inside, "AssayStatements"]
         ran = self.cell.run(
-            [*command, f"{inside}/Statements.v"], work, limits(self.effort.file_seconds, MEMORY), mounted
+            [*command, f"{inside}/Statements.v"],
+            work,
+            limits(self.effort.file_seconds, self.effort.memory_bytes),
+            mounted,
         )
         texts = [
             (self.component.root / path).read_text(errors="replace")
@@ -389,7 +393,7 @@ class Rocq:
 
     def printed(self) -> tuple[str | None, Sequence[Finding]]:
         program = self.component.manifest.program
-        assert program is not None and program.c is not None  # noqa: S101 - the gate asks only where there is one
+        assert program is not None and program.c is not None  # noqa: S101 - asked only where there is one
         built = self.build()
         if not built.ok:
             return None, built.findings
