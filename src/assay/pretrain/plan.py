@@ -73,8 +73,9 @@ def training_flops(model: Model) -> float:
 
 
 def transmitted(model: Model, keep: int) -> int:
-    """Values that one pseudo-gradient carries: `keep` of every chunk, or all of a chunk that has fewer."""
-    return sum(count * min(keep, size) for shape in shapes(model).values() for size, count in _chunks(shape))
+    """Values that one pseudo-gradient carries: `keep` of every 4,096, and at least one of every chunk."""
+    kept = ((-(-keep * size // RUN), count) for shape in shapes(model).values() for size, count in _chunks(shape))
+    return sum(max(1, most) * count for most, count in kept)
 
 
 def _chunks(shape: tuple[int, ...]) -> Iterator[tuple[int, int]]:
@@ -112,7 +113,7 @@ class Link:
     latency: float = 0.05  # seconds, once per object
 
     def __post_init__(self) -> None:
-        if min(self.up, self.down) <= 0 or self.latency < 0:
+        if not (_positive(self.up, self.down) and 0 <= self.latency < math.inf):
             raise BadInput("A link has a positive rate both ways, and a latency that is not negative.")
 
     def upload(self, size: float) -> float:
@@ -132,8 +133,10 @@ class Machine:
     price: float | None = None  # per GPU and hour
 
     def __post_init__(self) -> None:
-        if self.gpus < 1 or self.tflops <= 0 or not 0 < self.mfu <= 1:
+        if self.gpus < 1 or not _positive(self.tflops) or not 0 < self.mfu <= 1:
             raise BadInput("A machine has at least one GPU, a positive speed, and a utilisation between 0 and 1.")
+        if self.price is not None and not 0 <= self.price < math.inf:
+            raise BadInput("A price is a number that is not negative.")
 
     def seconds(self, flops: float) -> float:
         return flops / (self.gpus * self.tflops * 1e12 * self.mfu)
@@ -193,6 +196,8 @@ class Plan:
     tokens_per_round: float
     tokens_per_day: float
     tokens: float
+    clock: int  # seconds of a round as the recipe has it
+    utilisation: float  # share of that in which a peer trains
     days: float
     cost: float | None
     commit_needed: float  # seconds; against the recipe's phases
@@ -228,11 +233,15 @@ def plan(
 ) -> Plan:
     """The budget of `recipe` among `peers` with this link and machine each. `compute`: seconds of training, if known.
 
+    Days, money and utilisation go by the recipe's clock, or by what a round needs if that is longer.
+
     Validators have the peers' machine, and their link unless given one. Compressing and aggregating are not counted:
     they are bound by memory, and small beside training.
     """
     if peers < 1 or validators < 1:
         raise BadInput("A run has at least one peer and one validator.")
+    if not _positive(*(number for number in (compute, bits_per_value, tokens) if number is not None)):
+        raise BadInput("Seconds of training, bits per value and tokens are positive numbers.")
     model, gauntlet = recipe.model, recipe.gauntlet
     contributors = min(peers, gauntlet.contributors)
     each = bits_per_value if bits_per_value is not None else WIRE_BITS[recipe.outer.bits]
@@ -253,7 +262,8 @@ def plan(
     )
     per_round = float(contributors * _round_tokens(recipe))
     wanted = tokens if tokens is not None else recipe.rounds * per_round
-    days = wanted / per_round * timing.seconds / SECONDS_PER_DAY
+    lasts = max(timing.seconds, recipe.timing.round)
+    days = wanted / per_round * lasts / SECONDS_PER_DAY
     machines = peers + validators
     cost = None if machine.price is None else machine.price * machine.gpus * machines * days * 24
     return Plan(
@@ -268,8 +278,10 @@ def plan(
         machine=machine,
         round=timing,
         tokens_per_round=per_round,
-        tokens_per_day=per_round * SECONDS_PER_DAY / timing.seconds,
+        tokens_per_day=per_round * SECONDS_PER_DAY / lasts,
         tokens=wanted,
+        clock=recipe.timing.round,
+        utilisation=timing.compute / lasts,
         days=days,
         cost=cost,
         commit_needed=timing.download + timing.compute + timing.upload,
@@ -277,7 +289,7 @@ def plan(
         score_needed=timing.score,
         score_given=recipe.timing.score,
         reexecution_share=validators * timing.reexecution / (peers * timing.compute),
-        validators_to_keep_up=math.ceil(timing.reexecution / timing.seconds),
+        validators_to_keep_up=math.ceil(timing.reexecution / lasts),
     )
 
 
@@ -434,6 +446,10 @@ def published(recipe: Recipe) -> tuple[Claim, ...]:
 def replace_model(model: Model, *, tied: bool) -> Model:
     """The same shape with a tied or an untied output layer."""
     return model.model_copy(update={"tied": tied})
+
+
+def _positive(*numbers: float) -> bool:
+    return all(0 < number < math.inf for number in numbers)
 
 
 def _percent(share: float) -> str:

@@ -1,13 +1,16 @@
 """The budget of a run: every published figure computed again, and sums that must add up whatever the recipe."""
 
+import json
 import math
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
 
 from assay.core.errors import BadInput
+from assay.pretrain.cli import app
 from assay.pretrain.plan import (
     COVENANT_LINK,
     GIB,
@@ -25,6 +28,7 @@ from assay.pretrain.plan import (
     transmitted,
 )
 from assay.pretrain.recipe import Model, read_recipe, shipped_recipes
+from assay.pretrain.wire.layout import Layout
 
 COVENANT = read_recipe("covenant-72b")
 UNTIED = replace_model(COVENANT.model, tied=False)
@@ -107,7 +111,18 @@ def test_a_round_adds_up() -> None:
     assert round_.utilisation == pytest.approx(1_000 / total)
     assert round_.seconds_ahead < round_.seconds
     assert made.commit_needed == pytest.approx(round_.download + 1_000 + round_.upload)
-    assert made.tokens_per_day == pytest.approx(made.tokens_per_round * 86_400 / total)
+    assert made.clock == COVENANT.timing.round == 2_400
+    assert total < 2_400
+    assert made.tokens_per_day == pytest.approx(made.tokens_per_round * 86_400 / 2_400)
+    assert made.utilisation == pytest.approx(1_000 / 2_400)
+
+
+def test_a_round_that_does_not_fit_its_clock_lasts_as_long_as_it_must() -> None:
+    made = plan(COVENANT, Link(up=20, down=20), FAST, peers=10)
+    assert made.round.seconds > made.clock
+    assert made.commit_needed > made.commit_given
+    assert made.utilisation == made.round.utilisation
+    assert made.tokens_per_day == pytest.approx(made.tokens_per_round * 86_400 / made.round.seconds)
 
 
 def test_scoring_costs_its_forward_passes() -> None:
@@ -148,10 +163,13 @@ def test_every_chunk_sends_what_it_keeps(rows: int, columns: int) -> None:
         if len(shape) == 2:
             for top in range(0, shape[0], 64):
                 for left in range(0, shape[1], 64):
-                    expected += min(16, min(64, shape[0] - top) * min(64, shape[1] - left))
+                    size = min(64, shape[0] - top) * min(64, shape[1] - left)
+                    expected += max(1, math.ceil(16 * size / 4_096))
         else:
-            expected += sum(min(16, min(4_096, shape[0] - start)) for start in range(0, shape[0], 4_096))
+            sizes = (min(4_096, shape[0] - start) for start in range(0, shape[0], 4_096))
+            expected += sum(max(1, math.ceil(16 * size / 4_096)) for size in sizes)
     assert transmitted(model, 16) == expected
+    assert expected == sum(Layout.of(shape).capacity(16) for shape in shapes(model).values())
 
 
 def test_memory_is_divided_among_gpus_and_moves_to_the_host() -> None:
@@ -183,13 +201,19 @@ def test_covenant_fits_its_phases_with_the_published_links_and_this_wire_format(
     made = plan(COVENANT, COVENANT_LINK, FAST, peers=20, compute=1_200)
     assert made.commit_needed <= made.commit_given
     assert made.score_needed <= made.score_given
-    assert 0.45 < made.round.utilisation < 0.6
+    assert 0.5 < made.round.utilisation < 0.6
+    assert made.utilisation == 0.5  # 1,200 of 2,400 seconds
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
         lambda: Link(0, 100),
+        lambda: Link(math.nan, 100),
+        lambda: Link(100, math.inf),
+        lambda: Machine(8, 100, price=-1),
+        lambda: plan(COVENANT, COVENANT_LINK, FAST, peers=20, compute=0),
+        lambda: plan(COVENANT, COVENANT_LINK, FAST, peers=20, tokens=math.nan),
         lambda: Link(100, -1),
         lambda: Link(100, 100, latency=-1),
         lambda: Machine(0, 100),
@@ -238,3 +262,55 @@ def test_the_laptops_model_has_five_million_parameters_and_its_round_fits_a_core
     flops = training_flops(recipe.model) * recipe.inner.steps * recipe.inner.sequences * recipe.model.context
     assert flops / 25e9 < 1.4  # seconds on one core at 25 GFLOP/s
     assert math.isclose(parameters(read_recipe("tiny").model), 100_000, rel_tol=0.1)
+
+
+# The command ---------------------------------------------------------------------------------------------------------
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["plan", *arguments], env={"COLUMNS": "200"})
+
+
+def test_the_command_says_what_does_not_follow() -> None:
+    result = run("covenant-72b", "--compute", "1200")
+    assert result.exit_code == 0
+    for figure in ("94.5 %", "60.6 % to 65.3 %", "87.0 %", "145 s", "637 s", "1.99 GB", "102.4 x", "does not follow"):
+        assert figure in result.stdout
+
+
+def test_the_command_prints_one_document() -> None:
+    result = run("covenant-72b", "--json", "--compute", "1200", "--price", "3", "--peers", "10", "--feedback", "device")
+    document = json.loads(result.stdout)
+    assert document["schema"] == "assay.plan/1"
+    assert document["fits"] is True
+    assert document["round"]["compute"] == 1200
+    assert document["round"]["seconds"] > 1200
+    assert document["cost"] > 0
+    assert [phase["phase"] for phase in document["memory"]] == ["computing", "compressing", "aggregating"]
+    assert "error feedback" in document["memory"][0]["device"]
+    assert any(claim["published"] == "94.5 %" and not claim["follows"] for claim in document["published"])
+    assert "published" not in json.loads(run("laptop", "--json").stdout)
+
+
+def test_a_dry_run_counts_a_model_that_takes_no_memory() -> None:
+    document = json.loads(run("covenant-72b", "--json", "--dry-run").stdout)["dry_run"]
+    assert document["parameters_tied"] == 70_599_843_840
+    assert document["parameters_untied"] == 72_747_327_488
+    assert document["bytes_per_round"]["2 bits"] > document["bytes_per_round"]["1 bit"]
+    result = run("covenant-72b", "--dry-run")
+    assert "70,599,843,840" in result.stdout
+    assert "72,747,327,488" in result.stdout
+
+
+def test_a_round_that_does_not_fit_ends_the_command_with_1() -> None:
+    result = run("covenant-72b", "--up", "10", "--down", "10")
+    assert result.exit_code == 1
+    assert "does not fit" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["nothing-like-it", "tiny --gpu abacus", "tiny --up nan", "tiny --mfu 2", "tiny --feedback moon", "tiny --peers 0"],
+)
+def test_wrong_usage_ends_the_command_with_2(wrong: str) -> None:
+    assert run(*wrong.split()).exit_code == 2

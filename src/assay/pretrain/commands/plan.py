@@ -140,9 +140,12 @@ def _print_plan(made: "Plan") -> None:
     for name, seconds, note in rows:
         table.add_row(name, f"{seconds:,.1f}", note)
     table.add_section()
-    table.add_row("the whole round", f"{round_.seconds:,.1f}", f"a peer trains {100 * round_.utilisation:.1f} % of it")
+    table.add_row(
+        "the shortest round", f"{round_.seconds:,.1f}", f"a peer trains {100 * round_.utilisation:.1f} % of it"
+    )
     ahead = f"a peer would train {100 * round_.utilisation_ahead:.1f} %"
     table.add_row("if fetched while being scored", f"{round_.seconds_ahead:,.1f}", ahead)
+    table.add_row("by the recipe's clock", f"{made.clock:,}", f"a peer trains {100 * made.utilisation:.1f} % of it")
     out.print(table)
     table = Table("the run", "", show_header=True)
     table.add_row("tokens per round", f"{made.tokens_per_round:,.0f}")
