@@ -104,6 +104,10 @@ def payload(model: Model, keep: int, bits_per_value: float) -> float:
 # Time -----------------------------------------------------------------------------------------------------------------
 
 
+def _positive(*numbers: float) -> bool:
+    return all(0 < number < math.inf for number in numbers)
+
+
 @dataclass(frozen=True)
 class Link:
     """One member's connection to the object store."""
@@ -446,10 +450,6 @@ def published(recipe: Recipe) -> tuple[Claim, ...]:
 def replace_model(model: Model, *, tied: bool) -> Model:
     """The same shape with a tied or an untied output layer."""
     return model.model_copy(update={"tied": tied})
-
-
-def _positive(*numbers: float) -> bool:
-    return all(0 < number < math.inf for number in numbers)
 
 
 def _percent(share: float) -> str:
