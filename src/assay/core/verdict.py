@@ -120,7 +120,8 @@ def decide(findings: Sequence[Finding], improvement: Measure | None) -> tuple[Ou
         return Outcome.INCONCLUSIVE, f"Some rules could not be checked: {rules}."
     if improvement is None or improvement.interval is None or improvement.n == 0:
         return Outcome.INCONCLUSIVE, "The improvement over the base model was not measured."
-    span = f"{improvement.interval.low:+.1f} to {improvement.interval.high:+.1f} {improvement.unit}"
+    digits = "+.1f" if improvement.unit == "points" else "+.3g"
+    span = f"{improvement.interval.low:{digits}} to {improvement.interval.high:{digits}} {improvement.unit}"
     if improvement.interval.low > 0:
         return Outcome.ACCEPTED, f"No rule was broken and the improvement is above zero ({span}, n = {improvement.n})."
     if improvement.interval.high <= 0:

@@ -2,7 +2,7 @@
 
 import typer
 
-from assay.pretrain.commands import data, plan
+from assay.pretrain.commands import bench, data, plan, run, simulate
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -14,3 +14,10 @@ def _arena() -> None:
 
 app.command()(plan.plan)
 app.command()(data.data)
+app.command()(run.init)
+app.command()(run.peer)
+app.command()(run.validator)
+app.command()(run.status)
+app.command()(run.audit)
+app.command()(simulate.simulate)
+app.command()(bench.bench)

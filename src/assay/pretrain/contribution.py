@@ -62,7 +62,7 @@ class Contribution:
 class Sealed:
     """Sealed bytes, to be uploaded before the deadline, and the key, to be revealed after it."""
 
-    bytes: bytes
+    data: bytes
     key: bytes
 
     @property

@@ -64,9 +64,9 @@ class Stores:
 
 def hand_in(chain: Chain, uid: int, round_: int, sealed: Sealed, store: Store) -> Commitment:
     """Upload a sealed contribution, and then promise it on the chain. Repeating it does no harm."""
-    digest = store.put_bytes(sealed.bytes)
-    chain.commit(uid, round_, digest, len(sealed.bytes), sealed.key_hash)
-    return Commitment(uid, digest, len(sealed.bytes), sealed.key_hash)
+    digest = store.put_bytes(sealed.data)
+    chain.commit(uid, round_, digest, len(sealed.data), sealed.key_hash)
+    return Commitment(uid, digest, len(sealed.data), sealed.key_hash)
 
 
 def limits_of(recipe: Recipe, shapes: Mapping[str, tuple[int, ...]]) -> wire.Limits:

@@ -52,7 +52,7 @@ class Measurer:
         base = digest_of(parameters)
         peers = [member for member in chain.members(Role.PEER) if member.active(round_)]
         found = collect(chain, round_, recipe, self._limits, stores, peers)
-        self._fast_checks(chain, round_, base, before, found)
+        self._fast_checks(chain, stores, round_, base, before, found)
         order = {uid: place for place, uid in enumerate(chain.commitments(round_))}
         valid = {uid: one for uid, one in found.items() if isinstance(one, Received)}
         revealed = [uid for uid, one in found.items() if not (isinstance(one, Lost) and one.fault in _NOT_REVEALED)]
@@ -100,7 +100,13 @@ class Measurer:
     # Fast checks ------------------------------------------------------------------------------------------------------
 
     def _fast_checks(
-        self, chain: Chain, round_: int, base: Digest, before: Standings, found: dict[int, Received | Lost]
+        self,
+        chain: Chain,
+        stores: Stores,
+        round_: int,
+        base: Digest,
+        before: Standings,
+        found: dict[int, Received | Lost],
     ) -> None:
         """Replace by `Lost` what opened and parsed, and yet does not belong here."""
         for uid, one in found.items():
@@ -115,8 +121,18 @@ class Measurer:
             samples = self._samples(chain, uid, round_)
             if (header.samples, header.tokens) != (samples.digest, samples.tokens):
                 found[uid] = Lost(Fault.WRONG_SAMPLES, "It names other sequences than those it was assigned.")
-            elif header.state_before not in (before.of(uid, round_).state, self._fresh):
+            elif header.state_before not in (self._known_state(chain, stores, uid, round_, before), self._fresh):
                 found[uid] = Lost(Fault.BROKEN_STATE, "It began from a state that is neither new nor its last one.")
+
+    def _known_state(self, chain: Chain, stores: Stores, uid: int, round_: int, before: Standings) -> Digest | None:
+        """Where the peer's state stood when it last handed in: by its standing, or in a void round since then."""
+        known = before.of(uid, round_).state
+        for then in range(before.round + 1, round_):
+            if uid in chain.reveals(then) and (one := self._collected(chain, stores, then, {uid}).get(uid)):
+                header = one.contribution.header
+                if header.state_before in (known, self._fresh):
+                    known = header.state_after
+        return known
 
     def _samples(self, chain: Chain, uid: int, round_: int) -> Samples:
         return assigned(self._recipe, self._corpus, chain.beacon(round_ - 1), uid, round_)

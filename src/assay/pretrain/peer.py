@@ -175,7 +175,7 @@ class Peer:
         sealed = seal(Contribution(header, self.encode(worked, round_)), seat.secret)
         note = Note(
             round=round_,
-            object=digest_bytes(sealed.bytes),
+            object=digest_bytes(sealed.data),
             key=sealed.key.hex(),
             before=before.digest,
             working=working.digest,
@@ -184,7 +184,7 @@ class Peer:
         for state, digest in ((before, note.before), (working, note.working), (worked.state, note.after)):
             if not self._state_file(digest).is_file():
                 write_whole(self._state_file(digest), state.to_bytes())
-        write_whole(seat.folder / "sealed", sealed.bytes)
+        write_whole(seat.folder / "sealed", sealed.data)
         write_whole(seat.folder / "note.json", note.model_dump_json().encode())
         self._forget_states({note.before, note.working, note.after})
         return note

@@ -174,7 +174,7 @@ class Workbench:
                 group["lr"] = learning_rate(inner, round_ * inner.steps + number)
             adam.zero_grad(set_to_none=True)
             value = loss(self.model, batch)
-            value.backward()
+            value.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self._named.values(), inner.clip_norm)
             adam.step()
             losses.append(float(value.detach()))

@@ -55,7 +55,7 @@ def verify(digest: Digest, store: Store, sandbox: Sandbox, report: Report) -> Ex
     recipe = tasks.recipe_of(staged.recipe, store)
     corpus, bench = Corpus(store, staged.corpus, recipe.model.context), Workbench(recipe)
     (entry,) = store.tree(handed_in.model).entries
-    gradient = decode(store.get_bytes(entry.digest, limits_of(recipe, bench.shapes).max_bytes), recipe, bench)
+    gradient = decode(store.get_bytes(entry.sha256, limits_of(recipe, bench.shapes).max_bytes), recipe, bench)
     report("Doing the work again")
     parameters = bench.initial()
     batches = list(assigned(recipe, corpus, tasks.BEACON, tasks.UID, tasks.ROUND).batches())
@@ -124,7 +124,7 @@ def _measures(
 @torch.no_grad()
 def _losses(bench: Workbench, sequences: torch.Tensor) -> list[float]:
     """Of each sequence; what is not finite or absurd counts as the worst."""
-    found = [float(loss(bench.model, one)) for one in sequences.split(1)]
+    found = [float(loss(bench.model, one)) for one in sequences.split(1)]  # type: ignore[no-untyped-call]
     return [min(value, WORST_LOSS) if value == value else WORST_LOSS for value in found]
 
 

@@ -441,14 +441,14 @@ class NothingStored(Attacker):
     def upload(self, round_: int, sealed: Sealed) -> None:
         note = self._note()
         if note is not None:
-            self.seat.chain.commit(self.seat.uid, round_, note.object, len(sealed.bytes), sealed.key_hash)
+            self.seat.chain.commit(self.seat.uid, round_, note.object, len(sealed.data), sealed.key_hash)
 
 
 class Replaced(NothingStored):
     """Commits to one object and stores another."""
 
     def upload(self, round_: int, sealed: Sealed) -> None:
-        self.seat.store.put_bytes(bytes(len(sealed.bytes)))
+        self.seat.store.put_bytes(bytes(len(sealed.data)))
         super().upload(round_, sealed)
 
 
@@ -458,7 +458,7 @@ class Equivocating(Attacker):
     def upload(self, round_: int, sealed: Sealed) -> None:
         super().upload(round_, sealed)
         other = seal_again(sealed)
-        self.seat.store.put_bytes(other.bytes)
+        self.seat.store.put_bytes(other.data)
         try:
             super().upload(round_, other)
         except ChainRefusal:
@@ -481,7 +481,7 @@ class ForgedSamples(CheapData):
 
 def seal_again(sealed: Sealed) -> Sealed:
     """Other bytes under another key: not a contribution of anybody."""
-    return Sealed(sealed.bytes[::-1], sealed.key[::-1])
+    return Sealed(sealed.data[::-1], sealed.key[::-1])
 
 
 ATTACKS: dict[str, type[Attacker]] = {

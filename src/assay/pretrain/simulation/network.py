@@ -111,7 +111,7 @@ class Network:
 
     def run(self, rounds: int, on_round: Callable[[RoundResult], None] = lambda _: None) -> list[RoundResult]:
         """Run rounds 0 to `rounds` - 1."""
-        results = []
+        results: list[RoundResult] = []
         for round_ in range(rounds):
             for phase in Phase:
                 self.time.advance_to(self.chain.terms().clock.begins(round_, phase))
@@ -127,6 +127,7 @@ class Network:
             with (self.folder / "rounds.jsonl").open("a") as file:
                 file.write(json.dumps(asdict(result), sort_keys=True) + "\n")
             on_round(result)
+        self._ledger.log.tick()  # so that others who open the chain know that the last round has ended
         return results
 
     def _overhear(self, peer: Peer, round_: int) -> None:

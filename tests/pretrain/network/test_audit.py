@@ -1,0 +1,156 @@
+"""Recomputing a run: an honest one is clean from another folder, and whatever is changed is found."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from assay.core.errors import AssayError, Corrupt
+from assay.core.store import open_store
+from assay.pretrain.chain.protocol import Mark
+from assay.pretrain.gauntlet.document import ScoreDocument
+from assay.pretrain.simulation import liars
+from assay.pretrain.simulation.network import Cast
+from assay.pretrain.validator import Validator
+from tests.pretrain.network.conftest import ROUNDS, MakeNetwork, Past
+
+
+def test_an_honest_run_audits_clean_from_another_folder(past: Past) -> None:
+    auditor = past.auditor()
+    assert [auditor.audit(round_) for round_ in range(ROUNDS)] == [[]] * ROUNDS
+
+
+class Stingy(Validator):
+    """Takes a millionth from one weight of the sheet, and says nothing of it in the document."""
+
+    def marks(self, document: ScoreDocument) -> dict[int, Mark]:
+        found = dict(super().marks(document))
+        uid = min(uid for uid, mark in found.items() if mark.weight)
+        found[uid] = Mark(found[uid].weight - 1, found[uid].selected, found[uid].cleared, found[uid].expelled)
+        return found
+
+
+class Forgetful(Validator):
+    """Leaves one peer out of the selection."""
+
+    def marks(self, document: ScoreDocument) -> dict[int, Mark]:
+        found = dict(super().marks(document))
+        uid = max(found)
+        found[uid] = Mark(found[uid].weight, False, found[uid].cleared)
+        return found
+
+
+class Embellishing(Validator):
+    """Changes one measured loss in the last digit, and judges by that."""
+
+    def document(self, round_: int) -> ScoreDocument:
+        from assay.pretrain.gauntlet.document import write
+        from assay.pretrain.scores import last_document
+
+        honest = super().document(round_)
+        peers = list(honest.evidence.peers)
+        losses = peers[0].losses
+        assert losses is not None
+        better = losses.model_copy(update={"random_after": losses.random_after * (1 - 1e-15) - 1e-12})
+        peers[0] = peers[0].model_copy(update={"losses": better})
+        evidence = honest.evidence.model_copy(update={"peers": tuple(peers)})
+        seat = self.seat
+        last = last_document(seat.chain, seat.stores, round_, mine=seat.uid)
+        return write(seat.recipe, seat.uid, last, evidence, seat.chain.beacon(round_))
+
+
+class Rewriting(Validator):
+    """Judges by other standings than those that it published before."""
+
+    def document(self, round_: int) -> ScoreDocument:
+        honest = super().document(round_)
+        peers = list(honest.standings.peers)
+        peers[0] = peers[0].model_copy(update={"mu": peers[0].mu + 1e-6})
+        return honest.model_copy(update={"standings": honest.standings.model_copy(update={"peers": tuple(peers)})})
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Stingy, "not those of its score document"),
+        (Forgetful, "not those of its score document"),
+        (Embellishing, "measured again: evidence"),
+        (Rewriting, "does not follow from its evidence: standings"),
+    ],
+)
+def test_a_single_changed_figure_is_found(
+    kind: type[Validator], words: str, make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(liars.LIARS, "changed", kind)
+    network = make_network(Cast(3, validators=("honest", "changed")))
+    network.run(1)
+    past = Past(network.folder, network.recipe, network.corpus, [])
+    findings = past.auditor().audit(0)
+    assert findings and all(finding.where.startswith("validator 4") for finding in findings)
+    assert any(words in finding.what for finding in findings), [str(finding) for finding in findings]
+
+
+class FalseWitness(Validator):
+    """Attests to other parameters than the contributions lead to."""
+
+    def follow(self, round_: int) -> None:
+        if self.seat.uid not in self.seat.chain.attestations(round_):
+            self.seat.chain.attest(self.seat.uid, round_, "sha256:" + "1" * 64)
+        super().follow(round_)
+
+
+def test_a_false_attestation_is_found(make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(liars.LIARS, "changed", FalseWitness)
+    network = make_network(Cast(3, validators=("honest", "honest", "changed")))
+    network.run(1)
+    findings = Past(network.folder, network.recipe, network.corpus, []).auditor().audit(0)
+    assert findings and all("member 5 attests to sha256:111" in finding.what for finding in findings)
+
+
+def objects(past: Past, owner: str) -> list[Path]:
+    return sorted(p for p in (past.folder / "public" / owner / "objects").rglob("*") if p.is_file())
+
+
+def test_a_damaged_score_document_is_never_taken_for_right(past: Past) -> None:
+    sheet = past.chain.sheets(1)[4]
+    for owner in ("validator-0", "validator-1"):
+        for path in objects(past, owner):
+            if sheet.document.removeprefix("sha256:")[4:] in str(path).replace("/", ""):
+                data = bytearray(path.read_bytes())
+                data[len(data) // 2] ^= 1
+                path.chmod(0o644)
+                path.write_bytes(data)
+    findings = past.auditor().audit(1)
+    assert any(finding.unknown and "not to be had" in finding.what for finding in findings)
+
+
+def test_a_damaged_contribution_is_replaced_by_a_mirror_and_without_one_unknown(past: Past) -> None:
+    promise = past.chain.commitments(0)[2]
+    holders = [p for p in (past.folder / "public").iterdir() if open_store(p).has(promise.object)]
+    assert {p.name for p in holders} == {"peer-2", "validator-0", "validator-1"}
+    for path in objects(past, "peer-2"):
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[:-1] + b"!")
+    assert past.auditor().audit(0) == []
+    for owner in ("validator-0", "validator-1"):
+        for path in objects(past, owner):
+            if path.stat().st_size == promise.size:
+                path.unlink()
+    findings = past.auditor().audit(0)
+    assert findings and any("cannot be followed" in f.what or "peers: uid 2" in f.what for f in findings)
+
+
+def test_a_changed_byte_of_the_chain_is_found(past: Past) -> None:
+    database = sqlite3.connect(past.folder / "chain.db")
+    (table,) = [t for (t,) in database.execute("select name from sqlite_master where type='table'") if "entr" in t]
+    column = next(row[1] for row in database.execute(f"pragma table_info({table})") if "envelope" in row[1])
+    index, envelope = database.execute(
+        f"select rowid, {column} from {table} order by rowid limit 1 offset 9"
+    ).fetchone()
+    at = len(envelope) // 2
+    changed = envelope[:at] + (b"A" if envelope[at : at + 1] != b"A" else b"B") + envelope[at + 1 :]
+    database.execute(f"update {table} set {column} = ? where rowid = ?", (changed, index))
+    database.commit()
+    database.close()
+    with pytest.raises((Corrupt, AssayError)):
+        past.auditor().audit(0)
