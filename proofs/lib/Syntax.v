@@ -106,3 +106,8 @@ Definition Load64 (a : ident) (i : exp) : exp :=
   Bin Or (Bin Or (Bin Or (Bin Or (Bin Or (Bin Or (Bin Or (Load a i)
     (byte_at a i 1 8)) (byte_at a i 2 16)) (byte_at a i 3 24)) (byte_at a i 4 32)) (byte_at a i 5 40))
     (byte_at a i 6 48)) (byte_at a i 7 56).
+
+Arguments Both _%c _%c.
+Arguments Either _%c _%c.
+Arguments For _%string _%c _%c _.
+Arguments Load64 _%string _%c.

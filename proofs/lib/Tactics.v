@@ -57,13 +57,27 @@ Ltac vc_wraps :=
 
 Ltac vc_side := vc_wraps; try lia.
 
+(** What comes after a statement is hidden while the statement is computed, so that it stays as it was written. *)
+Ltac vc_hidden rule :=
+  lazymatch goal with
+  | |- wp ?T ?G ?p ?Q ?s ?c =>
+      let R := fresh "R" in
+      pose (R := Q); change (wp T G p R s c); apply rule; vc_compute; subst R; cbv beta
+  end.
+
+(** The value of an expression, with the same care. *)
+Ltac vc_exp :=
+  lazymatch goal with
+  | |- wexp ?s ?e ?Q => let R := fresh "R" in pose (R := Q); change (wexp s e R); vc_compute; subst R; cbv beta
+  end.
+
 Ltac vc_step :=
   lazymatch goal with
   | |- wp _ _ Skip _ _ _ => apply wp_skip; cbv beta
-  | |- wp _ _ (Assign _ _) _ _ _ => apply wp_assign; vc_compute
-  | |- wp _ _ (Store _ _ _) _ _ _ => apply wp_store; vc_compute
+  | |- wp _ _ (Assign _ _) _ _ _ => vc_hidden wp_assign
+  | |- wp _ _ (Store _ _ _) _ _ _ => vc_hidden wp_store
   | |- wp _ _ (Seq _ _) _ _ _ => apply wp_seq
-  | |- wp _ _ (If _ _ _) _ _ _ => apply wp_if; vc_compute
+  | |- wp _ _ (If _ _ _) _ _ _ => apply wp_if; vc_exp
   | |- (_ <= _ < _) /\ _ => split; [vc_side|]
   | |- (_ <> _) /\ _ => split; [vc_side|]
   | |- (?v <> 0 -> _) /\ (?v = 0 -> _) =>
@@ -72,6 +86,8 @@ Ltac vc_step :=
 
 Ltac vc := repeat (vc_step; vc_words; vc_wraps).
 
+(** An assertion about the state after the statement at hand. *)
+Ltac vc_cut M := apply (wp_consequence _ _ _ M).
 
 (** A loop with invariant [I] over ghost values, measure [m] of them, and ghost value [a] at the start.
     Two goals: the invariant holds at the start; a round keeps it, or the loop ends with what follows. *)

@@ -96,6 +96,10 @@ Qed.
 Lemma wp_mono T G p (P Q : post) s c : (forall s' c', P s' c' -> Q s' c') -> wp T G p P s c -> wp T G p Q s c.
 Proof. intros H (n & s' & X & HP). exists n, s'. auto. Qed.
 
+Lemma wp_consequence T G p (M Q : post) s c :
+  wp T G p M s c -> (forall s' c', M s' c' -> Q s' c') -> wp T G p Q s c.
+Proof. intros H K. exact (wp_mono T G p M Q s c K H). Qed.
+
 Lemma wp_skip T G (Q : post) s c : Q s c -> wp T G Skip Q s c.
 Proof. intros H. exists 0, s. split; [constructor|]. rewrite Z.add_0_r. exact H. Qed.
 
