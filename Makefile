@@ -19,7 +19,7 @@ demo: $(STAMP) system-demo
 	$(BIN)/assay demo
 
 test: $(STAMP)-dev system-test
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile tests
 
 lint: $(STAMP)-dev
 	$(BIN)/ruff check src tests benchmarks

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from assay.core.errors import AssayError
+from assay.core.errors import AssayError, Unavailable
 from assay.core.plain import visible
 
 P = ParamSpec("P")
@@ -43,6 +43,16 @@ def foreign(text: object, keep: str = "") -> Text:
     return Text(visible(str(text), keep))
 
 
+def _fail(error: AssayError, *, json_: bool) -> NoReturn:
+    """End a command with an error's sentence and exit code."""
+    if debugging():
+        traceback.print_exc()
+    if json_:
+        emit({"error": {"kind": type(error).__name__, "message": str(error)}})
+    err.print("[bold red]error:[/]", foreign(str(error)), soft_wrap=True)  # it may quote a hostile name
+    raise typer.Exit(error.exit_code) from None
+
+
 def debugging() -> bool:
     return os.environ.get("ASSAY_DEBUG", "") not in ("", "0")
 
@@ -55,12 +65,12 @@ def command(function: Callable[P, T]) -> Callable[P, T]:
         try:
             return function(*args, **kwargs)
         except AssayError as error:
-            if debugging():
-                traceback.print_exc()
-            if kwargs.get("json_"):
-                emit({"error": {"kind": type(error).__name__, "message": str(error)}})
-            err.print("[bold red]error:[/]", foreign(str(error)), soft_wrap=True)  # it may quote a hostile name
-            raise typer.Exit(error.exit_code) from None
+            _fail(error, json_=bool(kwargs.get("json_")))
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] == "assay":
+                raise
+            needed = f"This needs {error.name}, which is not installed: `pip install 'assay[all]'` brings everything."
+            _fail(Unavailable(needed), json_=bool(kwargs.get("json_")))
         except KeyboardInterrupt:
             err.print("Interrupted. Run the same command again to continue.")
             raise typer.Exit(130) from None

@@ -1,5 +1,6 @@
 """A real EVM node for tests: anvil from npm, on a free port, its clock moved by hand or running."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -30,7 +31,9 @@ def installed_anvil() -> Path:
     folder = CACHE / VERSION
     folder.mkdir(parents=True, exist_ok=True)
     command = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", f"@foundry-rs/anvil@{VERSION}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    with (CACHE / "lock").open("w") as lock:  # tests run in several processes
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     if done.returncode != 0 or not program.exists():
         pytest.skip(f"anvil cannot be installed from npm: {done.stderr.strip().splitlines()[-1:]}")
     return program

@@ -21,7 +21,7 @@ from assay.pretrain.training import Workbench
 ROUNDS = 3
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     before, threads = os.environ.get("ASSAY_HOME"), torch.get_num_threads()
     os.environ["ASSAY_HOME"] = str(tmp_path_factory.mktemp("network") / "home")
@@ -34,12 +34,12 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         os.environ["ASSAY_HOME"] = before
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def recipe() -> Recipe:
     return read_recipe("tiny")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def corpus(recipe: Recipe, _own_home: None) -> Corpus:
     store = open_store()
     return Corpus(store, build_shards(recipe.data, store), recipe.model.context)
@@ -77,7 +77,7 @@ class Past:
         return Auditor(self.recipe, self.chain, self.corpus, self.stores(), Workbench(self.recipe), **settings)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def honest(recipe: Recipe, corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Past:
     folder = tmp_path_factory.mktemp("honest") / "run"
     network = Network(recipe, corpus, Cast(4, validators=("honest", "honest")), folder)

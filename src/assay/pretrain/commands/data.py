@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from assay.core.errors import Unavailable
 from assay.terminal import Json, command, emit, err, foreign, out
 
 
@@ -22,12 +21,9 @@ def data(
     json_: Json = False,
 ) -> None:
     """Tokenise a recipe's sources into shards; prints the digest of their manifest."""
-    try:
-        from assay.pretrain.data import Corpus, build_shards
-    except ModuleNotFoundError as error:
-        raise Unavailable(f"This needs {error.name}: install it with `pip install 'assay[pretrain]'`.") from None
     from assay.core.data import use_folders
     from assay.core.store import open_store
+    from assay.pretrain.data import Corpus, build_shards
     from assay.pretrain.recipe import read_recipe
 
     use_folders(data or [])
