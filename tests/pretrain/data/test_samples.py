@@ -231,11 +231,36 @@ def test_validation_text_is_spread_over_its_sources_and_never_trained_on(built: 
 def test_a_source_without_sequences_is_named(built: Callable[..., Built]) -> None:
     recipe, corpus = built()
     long = Corpus(corpus._store, corpus.digest, 1_000_000)
+    reads_long = changed(recipe, "model", context=1_000_000)
     with pytest.raises(BadInput, match="books"):
-        assigned(recipe, long, BEACON, 0, 0)
+        assigned(reads_long, long, BEACON, 0, 0)
     with pytest.raises(BadInput, match="validation"):
-        validation_samples(recipe, long)
-    absent: Recipe = recipe.model_copy(
-        update={"data": recipe.data.model_copy(update={"phases": recipe.data.phases, "sources": {}})}
-    )
-    assert assigned(absent, corpus, BEACON, 0, 0).digest == assigned(recipe, corpus, BEACON, 0, 0).digest
+        validation_samples(reads_long, long)
+
+
+def changed(recipe: Recipe, part: str, **values: object) -> Recipe:
+    return recipe.model_copy(update={part: getattr(recipe, part).model_copy(update=values)})
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "reason"),
+    [
+        ("data", {"corpus": "sha256:" + "0" * 64}, "the recipe names"),
+        ("model", {"context": 33}, "cut into 32 tokens"),
+        ("model", {"vocabulary": 256}, "has 260 tokens"),
+    ],
+)
+def test_a_corpus_that_is_not_the_recipes_is_refused(
+    part: str, values: dict[str, object], reason: str, built: Callable[..., Built]
+) -> None:
+    recipe, corpus = built()
+    wrong = changed(recipe, part, **values)
+    for use in (
+        lambda: assigned(wrong, corpus, BEACON, 0, 0),
+        lambda: drawn(wrong, corpus, BEACON, 0, 1, "random"),
+        lambda: validation_samples(wrong, corpus),
+    ):
+        with pytest.raises(BadInput, match=reason):
+            use()
+    named = changed(recipe, "data", corpus=corpus.digest)
+    assert assigned(named, corpus, BEACON, 0, 0).digest == assigned(recipe, corpus, BEACON, 0, 0).digest

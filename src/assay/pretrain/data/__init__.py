@@ -1,7 +1,16 @@
 """The text of a run: sources, tokenizers, shards in the store, and who trains on which sequences."""
 
 from assay.pretrain.data.corpus import Corpus
-from assay.pretrain.data.samples import Samples, SequenceId, assigned, drawn, shares, validation, validation_samples
+from assay.pretrain.data.samples import (
+    Samples,
+    SequenceId,
+    assigned,
+    check_fits,
+    drawn,
+    shares,
+    validation,
+    validation_samples,
+)
 from assay.pretrain.data.shards import Manifest, build_shards
 from assay.pretrain.data.tokenizer import Tokenizer
 
@@ -13,6 +22,7 @@ __all__ = [
     "Tokenizer",
     "assigned",
     "build_shards",
+    "check_fits",
     "drawn",
     "shares",
     "validation",

@@ -74,6 +74,7 @@ def assigned(recipe: Recipe, corpus: Corpus, beacon: bytes, uid: int, round_: in
 
     Two uids get different sequences as long as the corpus has enough of them; none gets a sequence twice in a round.
     """
+    check_fits(recipe, corpus)
     total = recipe.inner.steps * recipe.inner.sequences
     ids: list[SequenceId] = []
     for source, count in shares(recipe.phase(round_).mixture, total).items():
@@ -89,6 +90,7 @@ def drawn(recipe: Recipe, corpus: Corpus, beacon: bytes, round_: int, n: int, pu
 
     `beacon` is that of the round itself. `purpose` separates draws. Where `n` is more than was set aside, they repeat.
     """
+    check_fits(recipe, corpus)
     ids: list[SequenceId] = []
     for source, count in shares(recipe.phase(round_).mixture, n).items():
         pool = _pool(recipe, corpus, source, round_)
@@ -105,6 +107,7 @@ def validation(recipe: Recipe, corpus: Corpus, n: int | None = None) -> Iterator
 
 def validation_samples(recipe: Recipe, corpus: Corpus, n: int | None = None) -> Samples:
     """The sequences of `validation`: of the sources that the recipe trains on, in order of name."""
+    check_fits(recipe, corpus)
     names = sorted({name for phase in recipe.data.phases for name in phase.mixture})
     ids = [SequenceId(s, index, "validation") for s in names for index in range(corpus.sequences(s, "validation"))]
     if not ids:
@@ -112,6 +115,19 @@ def validation_samples(recipe: Recipe, corpus: Corpus, n: int | None = None) -> 
     if n is not None and n < len(ids):
         ids = [ids[position * len(ids) // n] for position in range(n)]
     return Samples(corpus, tuple(ids), recipe.inner.sequences)
+
+
+def check_fits(recipe: Recipe, corpus: Corpus) -> None:
+    """`BadInput` if this corpus is not the recipe's, or its model could not read it."""
+    if recipe.data.corpus not in (None, corpus.digest):
+        raise BadInput(f"This is the corpus {corpus.digest}, and the recipe names {recipe.data.corpus}.")
+    if corpus.context != recipe.model.context:
+        raise BadInput(f"The corpus is cut into {corpus.context} tokens, and the model reads {recipe.model.context}.")
+    if corpus.vocabulary > recipe.model.vocabulary:
+        raise BadInput(
+            f"The tokenizer {corpus.manifest.tokenizer.name} has {corpus.vocabulary} tokens, and the model "
+            f"{recipe.model.vocabulary}: raise model.vocabulary in the recipe."
+        )
 
 
 def shares(mixture: Mapping[str, float], total: int) -> dict[str, int]:
