@@ -1,9 +1,11 @@
 """What the Gauntlet's thresholds rest on: a small real run, measured.
 
-Prints three tables: how near a re-execution comes (on one machine, with other kernels, in bfloat16, for cheats), how
-alike honest contributions are, and what honest and dishonest ones do to the loss. `--json` writes the figures.
+Prints four tables: how near a re-execution comes (on one machine, with other kernels, in bfloat16, for cheats), how
+alike honest contributions are, what honest and dishonest ones do to the loss, and how long cheats last. `--json` writes
+the figures.
 
     python benchmarks/gauntlet.py [--peers 8] [--rounds 10] [--seeds 3] [--data FOLDER] [--json FILE]
+    python benchmarks/gauntlet.py --only-draws      # the last table alone: no model
 """
 
 import argparse
@@ -23,7 +25,7 @@ from torch import Tensor
 
 from assay.pretrain import wire
 from assay.pretrain.aggregate import aggregate
-from assay.pretrain.gauntlet import Likeness, compare
+from assay.pretrain.gauntlet import Likeness, Standing, Standings, compare, reexecuted
 from assay.pretrain.gauntlet.judge import closeness
 from assay.pretrain.gauntlet.measure import Trial, clip_factors, norms, trial_step
 from assay.pretrain.gauntlet.overlap import Earlier, lay_out, likenesses
@@ -269,6 +271,89 @@ def _turned(tensor: Tensor) -> Tensor:
     return turned
 
 
+# How long cheats last: the draw of re-executions alone ---------------------------------------------------------------
+
+# Whether to cheat, from (rounds since the last check, a random number): cheats know when they were checked.
+STRATEGIES: dict[str, Callable[[int, float], bool]] = {
+    "in every round": lambda since, chance: True,
+    "in every second round": lambda since, chance: chance < 0.5,
+    "in one round of five": lambda since, chance: chance < 0.2,
+    "only in the round after a check": lambda since, chance: since == 1,
+    "in the two rounds after a check": lambda since, chance: since <= 2,
+}
+
+
+@dataclass
+class Lasting:
+    """How one strategy fared."""
+
+    rounds: list[int] = field(default_factory=list)  # until a cheating round was done again
+    cheated: list[int] = field(default_factory=list)  # rounds of cheating until then
+    reward: list[float] = field(default_factory=list)  # share of all rewards of 20 rounds, for rounds of cheating
+
+
+def lasting(peers: int, cheats: int, places: int, seeds: int = 200, rounds: int = 200) -> dict[str, Lasting]:
+    """`cheats` of `peers` follow a strategy; rewards are equal, held until a check, lost when it fails."""
+    wanted = recipe(rounds).model_copy(update={"gauntlet": Gauntlet(reexecutions=places)})
+    found = {name: Lasting() for name in STRATEGIES}
+    for name, strategy in STRATEGIES.items():
+        for seed in range(seeds):
+            random = np.random.Generator(np.random.PCG64([seed, peers]))
+            _last(wanted, strategy, peers, cheats, rounds, random, found[name])
+    return found
+
+
+def _last(
+    wanted: Recipe,
+    strategy: Callable[[int, float], bool],
+    peers: int,
+    cheats: int,
+    rounds: int,
+    random: np.random.Generator,
+    found: Lasting,
+) -> None:
+    checked, held, stolen = dict.fromkeys(range(peers), -1), dict.fromkeys(range(cheats), 0.0), 0.0
+    count = dict.fromkeys(held, 0)
+    for now in range(rounds):
+        before = Standings(
+            round=now - 1, peers=tuple(Standing(uid=u, joined=0, last_reexecuted=checked[u]) for u in sorted(checked))
+        )
+        drawn = reexecuted(wanted, random.bytes(32), now, checked, before)
+        for uid in list(held):
+            cheating = strategy(now - checked[uid], random.random())
+            held[uid] += cheating / peers / 20
+            count[uid] += cheating
+            if uid in drawn and cheating:
+                found.rounds.append(now + 1)
+                found.cheated.append(count[uid])
+                del held[uid], checked[uid]
+            elif uid in drawn:
+                stolen, held[uid] = stolen + held[uid] * (now < 20), 0.0
+        for uid in set(drawn) & checked.keys():
+            checked[uid] = now
+        if not held:
+            break
+    found.rounds.extend(rounds for _ in held)
+    found.reward.append(stolen)
+
+
+def show_lasting() -> None:
+    print(
+        "\nHow long cheats last: rounds until one of theirs is done again, and what they are paid for cheating in 20\n"
+    )
+    print("| peers | cheats | n | they cheat | rounds | of them cheating | share of all rewards: mean, worst |")
+    print("|---|---|---|---|---|---|---|")
+    for peers, cheats, places in ((8, 2, 2), (20, 5, 3)):
+        for name, one in lasting(peers, cheats, places).items():
+            paid = f"{statistics.mean(one.reward):.2%}, {max(one.reward):.2%}"
+            print(f"| {peers} | {cheats} | {places} | {name} | {_late(one.rounds)} | {_late(one.cheated)} | {paid} |")
+
+
+def _late(rounds: list[int]) -> str:
+    ordered = sorted(rounds)
+    return f"median {statistics.median_low(ordered)}, 95 % {ordered[int(0.95 * len(ordered))]}, worst {ordered[-1]}"
+
+
 # Printing -------------------------------------------------------------------------------------------------------------
 
 
@@ -309,7 +394,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--data", type=Path, action="append", default=[])
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--only-draws", action="store_true")
     arguments = parser.parse_args()
+    if arguments.only_draws:
+        show_lasting()
+        return
     torch.set_num_threads(1)
     text, figures, start = read_text(arguments.data), Figures(), time.monotonic()
     for seed in range(arguments.seeds):
@@ -317,6 +406,7 @@ def main() -> None:
     print(f"text: {text.name}; {arguments.peers} peers, {arguments.rounds} rounds, {arguments.seeds} seeds, ", end="")
     print(f"H = {H}, {SEQUENCES} sequences of {CONTEXT} tokens; {time.monotonic() - start:.0f} s")
     show(figures)
+    show_lasting()
     if arguments.json:
         arguments.json.write_text(json.dumps(vars(figures), indent=1))
 

@@ -23,7 +23,6 @@ from assay.pretrain.gauntlet import (
     sync_score,
 )
 from assay.pretrain.gauntlet.evidence import MISSING
-from assay.pretrain.gauntlet.judge import AMENDS
 
 from .rounds import MATCH, Run, beacon, evidence, faulty, good, losses, mark_reexecuted, object_of, recipe
 
@@ -207,7 +206,7 @@ def test_a_lost_state_is_forgiven_after_three_reproduced_rounds_and_not_before()
     start = next(r for r, judged in enumerate(run.history) if Note.REFUSED in notes(judged, 4))
     shown = [r for r, judged in enumerate(run.history) if r > start and Note.REPRODUCED in notes(judged, 4)]
     back = next(r for r in range(start, 40) if 4 in run.history[r].selected)
-    assert back == shown[AMENDS - 1]
+    assert back == shown[2]
     assert run.first(4, "expelled") is None
 
 
@@ -257,6 +256,7 @@ def test_work_of_next_to_no_use_is_not_selected() -> None:
     run = Run(recipe(), good, try_out=lambda uid, r: losses(0.002 if uid == 6 else 0.01), joined=EIGHT).play(3)
     assert run.first(6, "selected") is None
     assert Note.USELESS in notes(run.history[0], 6)
+    assert all(judged.marks[6].weight == 0 for judged in run.history)
 
 
 def test_only_what_was_tried_in_this_round_is_selected() -> None:
@@ -347,7 +347,7 @@ def test_the_tiers_of_copying_what_was_there_before(kind: Likeness) -> None:
     assert standing(banned, 0).banned_until == 33
 
 
-def twins(first: Reexecution | None, second: Reexecution | None, n: int = 8) -> Judgement:
+def twins(first: Reexecution | None, second: Reexecution | None, n: int = 8, never: int | None = None) -> Judgement:
     """Uid 1 and 0 hand in the same, uid 1 first; both were drawn, with these results."""
     wanted = recipe(reexecutions=n)
     assert reexecuted(wanted, beacon(12), 12, range(n), seasoned(8)) == list(range(n))
@@ -359,7 +359,13 @@ def twins(first: Reexecution | None, second: Reexecution | None, n: int = 8) -> 
     for uid, outcome in enumerate((second, first)):
         if outcome is not None:
             peers[uid] = mark_reexecuted(peers[uid], outcome, 12)
-    return judge(wanted, seasoned(8), evidence(12, peers), beacon(12))
+    before = seasoned(8)
+    if never is not None:
+        known = [
+            peer.model_copy(update={"last_reexecuted": -1}) if peer.uid == never else peer for peer in before.peers
+        ]
+        before = before.model_copy(update={"peers": tuple(known)})
+    return judge(wanted, before, evidence(12, peers), beacon(12))
 
 
 def test_of_two_alike_the_one_that_cannot_be_reproduced_is_the_copy_even_if_it_came_first() -> None:
@@ -386,6 +392,11 @@ def test_of_two_alike_of_which_nothing_is_known_one_is_aggregated_and_none_is_pu
     assert 1 in judged.selected and 0 not in judged.selected
     assert standing(judged, 0).banned_until == standing(judged, 1).banned_until == 0
     assert judged.marks[0].weight > 0
+
+
+def test_of_two_alike_whoever_was_reproduced_before_is_believed_though_it_came_later() -> None:
+    judged = twins(first=None, second=None, never=1)
+    assert 0 in judged.selected and 1 not in judged.selected
 
 
 def test_without_reexecution_the_later_of_two_alike_is_the_copier() -> None:

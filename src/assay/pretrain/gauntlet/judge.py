@@ -65,6 +65,9 @@ class Note(StrEnum):
     EXPELLED = "expelled"
 
 
+UNPAID = frozenset({Note.SUSPENDED, Note.USELESS})
+
+
 class Result(Entry):
     """What was concluded on one peer."""
 
@@ -155,7 +158,7 @@ def judge(recipe: Recipe, before: Standings, evidence: Evidence, beacon: bytes) 
     for case in cases.values():
         _score(case, recipe, now, peers=len(evidence.revealed), weak_round=usual < 0)
     selected = _select(cases, settings, gains, usual, now)
-    payable = _payable(cases, gains, now)
+    payable = _payable(cases, gains)
     if not settings.reexecutions:  # nothing will ever be reproduced: the loss is all that there is to go by
         for uid in payable:
             cases[uid].cleared = True
@@ -212,7 +215,8 @@ def _reexecution(case: _Case, settings: Gauntlet, now: int) -> None:
         return
     if redone.outcome is Redone.REFUSED:
         case.notes.add(Note.REFUSED)
-        case.change(owes=redone.round if owed is None else owed, suspect=True, amends=0)
+        amends = case.standing.amends if redone.round == owed else 0
+        case.change(owes=redone.round if owed is None else owed, suspect=True, amends=amends)
     elif not reexecution.matches(redone, settings):
         case.disproven = True
         case.notes.add(Note.NOT_REPRODUCED)
@@ -275,7 +279,7 @@ class Blame(StrEnum):
     """Of two alike in one round: what is held against this one."""
 
     NONE = "none"
-    SECOND = "second"  # nobody knows yet who copied: the second to commit is left out, since the first says the same
+    SECOND = "second"  # nobody knows yet who copied: one is left out, since the other says the same
     COPIER = "copier"
 
 
@@ -285,9 +289,14 @@ def _blame(case: _Case, other: _Case | None, settings: Gauntlet) -> Blame:
         return Blame.NONE
     if other.proven or case.disproven:
         return Blame.COPIER
-    if case.seen.order < other.seen.order:
+    if _credit(case) < _credit(other):
         return Blame.NONE
     return Blame.SECOND if settings.reexecutions else Blame.COPIER
+
+
+def _credit(case: _Case) -> tuple[bool, int]:
+    """Lower is believed first: whoever was reproduced before, then whoever committed first."""
+    return case.standing.last_reexecuted < 0, case.seen.order or 0
 
 
 def _evaluation(cases: Mapping[int, _Case], settings: Gauntlet, drawn: list[int], now: int) -> dict[int, float]:
@@ -385,12 +394,12 @@ def _select(
     return set(fit[: settings.contributors])
 
 
-def _payable(cases: Mapping[int, _Case], gains: Mapping[int, float], now: int) -> dict[int, float]:
-    """Scores of those who did valid work in this round that, if it was tried, did no harm."""
+def _payable(cases: Mapping[int, _Case], gains: Mapping[int, float]) -> dict[int, float]:
+    """Scores of those who did valid work in this round that, if it was tried, was of use."""
     able = {
         uid: _worth(case)
         for uid, case in cases.items()
-        if case.counted and not _suspended(case, now) and gains.get(uid, 1.0) > 0 and case.sync_score
+        if case.counted and not case.notes & UNPAID and gains.get(uid, 1.0) > 0 and case.sync_score
     }
     return {uid: worth for uid, worth in able.items() if worth >= SMALLEST_SCORE}
 
