@@ -259,6 +259,7 @@ def withdraw(uid: uint256):
 @nonreentrant
 def claim(uid: uint256) -> uint256:
     """Collect a freed bond, and what was earned as far as the pool has it. Returns wei."""
+    self._catch_up()
     self._own(uid)
     rewards: uint256 = self.earned[uid] - self.claimed[uid]
     if UNIT != 0:

@@ -121,7 +121,9 @@ class Both:
         """Everything that the contract can be asked."""
         self.time = max(self.time, self.node_time() + 1)
         self._decide_first()
-        assert self._transact(self.functions.decide([]), 0, 0) is None  # a refused act brought only the rules up to date
+        assert (
+            self._transact(self.functions.decide([]), 0, 0) is None
+        )  # a refused act brought only the rules up to date
         self.rules.advance(self.time)
         state = self.rules
         assert self.functions.members().call() == len(state.members)
@@ -157,9 +159,7 @@ class Both:
         for round_ in range(state.next_round):
             outcome = reader.outcome(round_)
             assert (outcome.void, outcome.marks) == (
-                (state.outcomes[round_].void, state.outcomes[round_].marks)
-                if round_ in state.outcomes
-                else (True, {})
+                (state.outcomes[round_].void, state.outcomes[round_].marks) if round_ in state.outcomes else (True, {})
             )
         assert [reader.earned(member.uid) for member in state.members] == list(state.accounts.values())
 
@@ -203,7 +203,9 @@ class Player:
         uid, round_ = self.uid(Role.PEER), self.round()
         size = self.random.choice([1, 1, 1, 1, 0, 2**40, 2**40 + 1])
         key_hash = sha256(self._key(uid, round_)).hexdigest()
-        act = acts.Commit(uid=uid, round=round_, object=digest(self.random.choice([1, 1, 2])), size=size, key_hash=key_hash)
+        act = acts.Commit(
+            uid=uid, round=round_, object=digest(self.random.choice([1, 1, 2])), size=size, key_hash=key_hash
+        )
         self.both.do(act, self.owner(uid))
 
     def reveal(self) -> None:
@@ -309,7 +311,11 @@ def test_whole_rounds_are_decided_alike(anvil: Anvil, key: Path) -> None:
         for uid in range(5):
             both.do(
                 acts.Commit(
-                    uid=uid, round=round_, object=digest(1), size=1, key_hash=sha256(player._key(uid, round_)).hexdigest()
+                    uid=uid,
+                    round=round_,
+                    object=digest(1),
+                    size=1,
+                    key_hash=sha256(player._key(uid, round_)).hexdigest(),
                 ),
                 uid,
             )

@@ -115,7 +115,7 @@ class EvmWorld(World):
 
     def __init__(self, node: Anvil, folder: Path, **changes: Any) -> None:
         self.node, self.folder = node, folder
-        given = terms(node.now() + 10 * HOUR, **changes)
+        given = terms(node.now() + 10 * HOUR, **changes)  # long after all that comes before it
         self.clock = given.clock
         self.first = EvmChain.deploy(node.url, given, key=self.key(23), unit=10**9, deadline=30)
         self.first.fund(10**6)

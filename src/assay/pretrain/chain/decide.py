@@ -37,9 +37,7 @@ class Decision:
 def decide(votes: Sequence[Vote]) -> Decision:
     """The outcome of a round in which these validators took part."""
     published = {
-        vote.uid: {uid: effective(mark) for uid, mark in vote.marks.items()}
-        for vote in votes
-        if vote.marks is not None
+        vote.uid: {uid: effective(mark) for uid, mark in vote.marks.items()} for vote in votes if vote.marks is not None
     }
     total = sum(vote.stake for vote in votes if vote.counts)
     sheets = [

@@ -486,10 +486,11 @@ def _read_key(path: Path) -> str:
         raise BadInput(f"There is no key at {path}: write the account's private key there, 64 hex digits.") from None
     except OSError as error:
         raise Unavailable(f"The key {path} cannot be read: {error.strerror}.") from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise BadInput(f"{path} is not a file: a key is a file with 64 hex digits.")
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise BadInput(f"{path} is not a file: a key is a file with 64 hex digits.")
         if status.st_mode & 0o077:
             raise BadInput(f"Others can read the private key {path}: run `chmod 600 {path}`.")
         if status.st_size > MAX_KEY_FILE:

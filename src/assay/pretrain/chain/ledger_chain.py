@@ -186,6 +186,8 @@ class RunLog:
         if transaction is None:
             self.state.advance(time)
             return
+        if not isinstance(transaction, str):
+            raise BadInput("The transaction is not a text.")
         signed = _read_act(transaction.encode())
         if signed.run != self._run:
             raise BadInput("The act is of another run.")
