@@ -27,15 +27,15 @@ MANTISSAS, OCTAVES, LEFT = 4, 3, 5
 GAP_CONTEXTS = MANTISSAS * OCTAVES * LEFT
 KIND = GAP_CONTEXTS  # how many values a chunk has: all, none, or a number that follows
 SCALE = KIND + 1  # its scale code less that of the chunk before, zigzag
-BOOK = SCALE + 1  # its codebook
-MARKS = BOOK + 1  # eight contexts, one per codebook: which of four values are at the upper level
+RISE = SCALE + 1  # how far its upper level is above the lower
+MARKS = RISE + 1  # eight contexts, by rise: which of four values are at the upper level
 CONTEXTS = MARKS + 8
 
 FULL, EMPTY, PARTIAL = 0, 1, 2
 LONG_SCALE = 63  # the symbol after which the scale code itself follows
-SCALE_BITS = 12
-SCALE_CODES = 196 * 16  # as in `levels`
-FIRST_SCALE = (98 - 9) * 16  # 2^-9: what the first scale of a section is compared with
+SCALE_BITS = 13
+SCALE_CODES = 196 * 32  # as in `levels`
+FIRST_SCALE = (98 - 9) * 32  # 2^-9: what the first scale of a section is compared with
 
 # Numbers of `errors.FAULTS`
 TRUNCATED, COUNT, BAD_SCALE, ESCAPE, INDEX, PADDING, LEVELS, TOO_LARGE, STATE, UNUSED = range(1, 11)
@@ -141,7 +141,7 @@ def write_section(
     entries: Uint16,
     first: int,
     counts: Uint16,
-    heads: Uint16,
+    heads: Uint32,
     tables: Tables,
     models: Models,
     symbols: Uint32,
@@ -162,8 +162,8 @@ def write_section(
         lane = chunk & 1
         at, to, bit, used = noted[lane], words[lane], held[lane], fill[lane]
         count, fit, places = np.int64(counts[chunk]), np.int64(capacities[chunk]), np.int64(sizes[chunk])
-        code, book = np.int64(heads[chunk]) & 4095, np.int64(heads[chunk]) >> 12
-        if count > fit or code >= SCALE_CODES or book > (7 if bits == 2 else 0) or (count == 0 and heads[chunk] > 0):
+        code, rise = np.int64(heads[chunk]) & 8191, np.int64(heads[chunk]) >> SCALE_BITS
+        if count > fit or code >= SCALE_CODES or rise > (63 if bits == 2 else 0) or (count == 0 and heads[chunk] > 0):
             return -1 - chunk
         kind = FULL if count == fit else (EMPTY if count == 0 else PARTIAL)
         symbols[lane, at] = frequencies[KIND, kind]
@@ -178,13 +178,13 @@ def write_section(
             symbols[lane, at] = frequencies[SCALE, zigzag]
             seen[SCALE, zigzag] += 1
             at += 1
-            if zigzag == LONG_SCALE:  # with those of a partial chunk at most 55 bits are held
+            if zigzag == LONG_SCALE:  # with those of a partial chunk at most 56 bits are held
                 bit |= code << used
                 used += SCALE_BITS
             before = code
             if bits == 2:
-                symbols[lane, at] = frequencies[BOOK, book]
-                seen[BOOK, book] += 1
+                symbols[lane, at] = frequencies[RISE, rise]
+                seen[RISE, rise] += 1
                 at += 1
         if used >= 32:
             raw[lane, to] = bit & 0xFFFFFFFF
@@ -213,7 +213,7 @@ def write_section(
                 bit, used, to = bit >> 32, used - 32, to + 1
             place += gap + 1
         if bits == 2:
-            upper, context = np.int64(0), MARKS + book
+            upper, context = np.int64(0), MARKS + (rise >> 3)
             for number in range(0, count, 4):
                 marks = np.int64(0)
                 for one in range(min(4, count - number)):
@@ -222,7 +222,7 @@ def write_section(
                 symbols[lane, at] = frequencies[context, marks]
                 seen[context, marks] += 1
                 at += 1
-            if count > 0 and (upper == count or (upper == 0 and book > 0)):
+            if count > 0 and (upper == count or (upper > 0) != (rise > 0)):
                 return -1 - chunk
         begin += count
         noted[lane], words[lane], held[lane], fill[lane] = at, to, bit, used
@@ -292,7 +292,7 @@ def read_section(
     entries: Uint16,
     first: int,
     counts: Uint16,
-    heads: Uint16,
+    heads: Uint32,
 ) -> tuple[int, int, int]:
     """Decode a section into `entries` from `first` on, `counts` and `heads`. Returns fault, chunk, values read.
 
@@ -302,14 +302,14 @@ def read_section(
     slots, frequencies, seen = models.slots, models.frequencies, models.counts
     density, left, reciprocal, gap_first = tables.density, tables.left, tables.reciprocal, tables.gap_first
     ats, bit_ats, begins = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64)
-    found, books = np.zeros(2, np.int64), np.zeros(2, np.int64)
+    found, rises = np.zeros(2, np.int64), np.zeros(2, np.int64)
     before, begin, chunks = np.int64(FIRST_SCALE), np.int64(first), len(sizes)
     for chunk in range(0, chunks, 2):
         found[1] = 0
         for lane in range(min(2, chunks - chunk)):
             state, at, bit = states[lane], ats[lane], bit_ats[lane]
-            fit, count, book = np.int64(capacities[chunk + lane]), np.int64(0), np.int64(0)
-            for context in range(KIND, BOOK + bits - 1):
+            fit, count, rise = np.int64(capacities[chunk + lane]), np.int64(0), np.int64(0)
+            for context in range(KIND, RISE + bits - 1):
                 slot = state & (TOTAL - 1)
                 symbol = np.int64(slots[context, slot])
                 pair = np.int64(frequencies[context, symbol])
@@ -343,11 +343,11 @@ def read_section(
                         return TOO_LARGE, chunk + lane, 0
                     before = code
                 else:
-                    book = symbol
+                    rise = symbol
             states[lane], ats[lane], bit_ats[lane] = state, at, bit
-            found[lane], books[lane] = count, book
+            found[lane], rises[lane] = count, rise
             counts[chunk + lane] = count
-            heads[chunk + lane] = book << 12 | before if count > 0 else 0
+            heads[chunk + lane] = rise << SCALE_BITS | before if count > 0 else 0
         # Indices and signs, of both lanes at once, so that neither has to wait for the other.
         count, also = found[0], found[1]
         begins[0], begins[1] = begin, begin + count
@@ -405,7 +405,7 @@ def read_section(
         states[1], ats[1], bit_ats[1] = b, to, bot
         # Which values are at the upper level.
         for lane in range(2 if bits == 2 else 0):
-            state, at, n, upper, context = states[lane], ats[lane], found[lane], np.int64(0), MARKS + books[lane]
+            state, at, n, upper, context = states[lane], ats[lane], found[lane], np.int64(0), MARKS + (rises[lane] >> 3)
             for number in range(0, n, 4):
                 slot = state & (TOTAL - 1)
                 marks = np.int64(slots[context, slot])
@@ -421,7 +421,7 @@ def read_section(
                     return PADDING, chunk + lane, 0
                 for one in range(some):
                     entries[begins[lane] + number + one] |= ((marks >> one) & 1) << 1
-            if n > 0 and (upper == n or (upper == 0 and books[lane] > 0)):
+            if n > 0 and (upper == n or (upper > 0) != (rises[lane] > 0)):
                 return LEVELS, chunk + lane, 0
             states[lane], ats[lane] = state, at
         if ats[0] > ends[0] or ats[1] > ends[1] or bit_ats[0] > bit_ends[0] or bit_ats[1] > bit_ends[1]:

@@ -23,7 +23,7 @@ FAULTS: tuple[tuple[str, str], ...] = (
     ("escape", "a scale is written in the long form although the short one would do"),
     ("index", "an index lies beyond its chunk"),
     ("padding", "bits that mean nothing are not zero"),
-    ("levels", "a chunk has no value at its lower level, or names a codebook that it does not use"),
+    ("levels", "a chunk has no value at its lower level, or an upper level that none or not one of its values has"),
     ("max-scale", "a scale is larger than the limits allow"),
     ("state", "a stream does not end in the state in which every encoder begins"),
     ("unused", "a stream has bytes that nothing reads"),

@@ -7,7 +7,6 @@ here is made once, with integers. `docs/formats/pseudo-gradient.md` says it in w
 import numpy as np
 
 from assay.pretrain.wire.coder import (
-    BOOK,
     CONTEXTS,
     GAP_CONTEXTS,
     KIND,
@@ -15,6 +14,7 @@ from assay.pretrain.wire.coder import (
     MANTISSAS,
     MARKS,
     OCTAVES,
+    RISE,
     SCALE,
     TOTAL,
     Int32,
@@ -31,7 +31,7 @@ PRIOR = 256  # what a prior's counts add up to, nearly
 # A gap is the number of positions passed over before the next kept one. Its class: 0..7 stand for themselves, then
 # come four classes to the octave, up to 4,095.
 GAP_SYMBOLS, GAP_DIRECT = 44, 8
-KIND_SYMBOLS, SCALE_SYMBOLS, BOOK_SYMBOLS, MARK_SYMBOLS = 3, 64, 8, 16
+KIND_SYMBOLS, SCALE_SYMBOLS, RISE_SYMBOLS, MARK_SYMBOLS = 3, 64, 64, 16
 LEFT_FIRST = (1, 2, 3, 5, 9)  # values left: 1, 2, 3-4, 5-8, more
 LEFT_TYPICAL = (1, 2, 3, 6, 32)  # what the priors are made for
 
@@ -62,7 +62,7 @@ def _tables() -> Tables:
     left = np.zeros(4097, dtype=np.uint8)
     for number, first in enumerate(LEFT_FIRST):
         left[first:] = number * MANTISSAS * OCTAVES
-    alphabets = [GAP_SYMBOLS] * GAP_CONTEXTS + [KIND_SYMBOLS, SCALE_SYMBOLS, BOOK_SYMBOLS] + [MARK_SYMBOLS] * 8
+    alphabets = [GAP_SYMBOLS] * GAP_CONTEXTS + [KIND_SYMBOLS, SCALE_SYMBOLS, RISE_SYMBOLS] + [MARK_SYMBOLS] * 8
     firsts, classes = _gap_classes()
     return Tables(
         density=_density_contexts(),
@@ -95,8 +95,8 @@ def _priors(classes: Uint8) -> Int32:
                 context = (left * OCTAVES + octave) * MANTISSAS + mantissa
                 counts[context, :GAP_SYMBOLS] = _gap_prior(left, octave, mantissa, classes)
     counts[KIND, :KIND_SYMBOLS] = (60, 2, 2)
-    counts[SCALE, :SCALE_SYMBOLS] = [max(1, 32 >> (symbol // 4)) for symbol in range(SCALE_SYMBOLS)]
-    counts[BOOK, :BOOK_SYMBOLS] = 8
+    counts[SCALE, :SCALE_SYMBOLS] = [max(1, 4 >> (symbol // 8)) for symbol in range(SCALE_SYMBOLS)]
+    counts[RISE, :RISE_SYMBOLS] = [2 if symbol < 32 else 1 for symbol in range(RISE_SYMBOLS)]
     for symbol in range(MARK_SYMBOLS):
         counts[MARKS : MARKS + 8, symbol] = 3 ** (4 - symbol.bit_count())  # a quarter is at the upper level
     return counts

@@ -16,10 +16,10 @@ import numpy as np
 from torch import Tensor
 
 from assay.pretrain.wire import coder
-from assay.pretrain.wire.coder import LANES, SLACK_RAW, SLACK_WORDS, Uint16
+from assay.pretrain.wire.coder import LANES, SLACK_RAW, SLACK_WORDS, Uint16, Uint32
 from assay.pretrain.wire.errors import WireError, fault
 from assay.pretrain.wire.layout import CHUNK, Layout, capacities
-from assay.pretrain.wire.levels import CEILING, SCALES
+from assay.pretrain.wire.levels import SCALE_CODES, SCALES
 from assay.pretrain.wire.models import FIRST, TABLES
 from assay.pretrain.wire.sparse import SparseTensor, compress
 from assay.pretrain.wire.table import Shape, ordered, read_table, write_table
@@ -30,6 +30,7 @@ SECTION = 1 << 18  # values after which a section ends, at the end of a chunk
 _HEADER = struct.Struct("<4sBBHQII")  # magic, version, bits, k, bytes in all, tensors, bytes of the table
 _STREAMS = struct.Struct("<6I")  # words of each lane, raw bytes of each lane, first state of each lane
 _CHECKSUM = struct.Struct("<I")
+_EMPTY = (64, 2)  # k and bits of a payload without tensors
 _SMALLEST = _HEADER.size + _CHECKSUM.size
 
 
@@ -44,15 +45,15 @@ class Limits:
     max_elements: int = 1 << 32
     max_tensors: int = 1 << 16
     max_table: int = 1 << 20  # bytes
-    max_scale: float = CEILING  # of a chunk; values are at most four times as large
+    max_scale: float = math.inf  # of a chunk's lower level; values are at most four times as large
 
     @classmethod
-    def of(cls, shapes: Mapping[str, Shape], *, k: int = 64, bits: int = 2, max_scale: float = CEILING) -> Self:
+    def of(cls, shapes: Mapping[str, Shape], *, k: int = 64, bits: int = 2, max_scale: float = math.inf) -> Self:
         """For the pseudo-gradients of one model: no legal payload is larger than `max_bytes`, however it was made."""
         table = write_table(shapes)
         grids = [Layout.of(shape) for shape in shapes.values()]
         values, chunks = sum(grid.capacity(k) for grid in grids), sum(grid.chunks for grid in grids)
-        # At most 28 bits per value (12 and 13 for the index, 3 for the level), 60 for a chunk's head.
+        # At most 28 bits per value (12 and 13 for the index, 3 for the level), 61 for a chunk's head.
         streams = (values // SECTION + 1) * (_STREAMS.size + 8)
         return cls(
             shapes=shapes,
@@ -73,7 +74,7 @@ class Limits:
     @cached_property
     def largest_scale(self) -> int:
         """The largest scale code that `max_scale` allows; -1 for none."""
-        return int(np.searchsorted(SCALES, np.float32(self.max_scale), side="right")) - 1
+        return int(np.searchsorted(SCALES[:SCALE_CODES], self.max_scale, side="right")) - 1
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _joined(first: int, sizes: list[Uint16], k: int) -> _Section:
 
 def encode(tensors: Mapping[str, Tensor], k: int = 64, bits: int = 2) -> bytes:
     """The canonical payload of dense tensors: `pack(compress(...))`."""
-    return _pack(compress(tensors, k, bits), k, bits)
+    return pack(compress(tensors, k, bits))
 
 
 def pack(sparse: Mapping[str, SparseTensor]) -> bytes:
@@ -128,18 +129,15 @@ def pack(sparse: Mapping[str, SparseTensor]) -> bytes:
     parameters = {(one.k, one.bits) for one in sparse.values()}
     if len(parameters) > 1:
         raise WireError("parameters", "The tensors of one payload have one k and one number of bits.")
-    k, bits = parameters.pop() if parameters else (64, 2)
-    return _pack(sparse, k, bits)
-
-
-def _pack(sparse: Mapping[str, SparseTensor], k: int, bits: int) -> bytes:
+    k, bits = parameters.pop() if parameters else _EMPTY
     for one in sparse.values():
         one.check()
     shapes = {name: one.shape for name, one in sparse.items()}
     table, names = write_table(shapes), ordered(shapes)
     parts = [sparse[name] for name in names]
-    entries = _joined_arrays([one.entries for one in parts])
-    counts, heads = _joined_arrays([one.counts for one in parts]), _joined_arrays([one.heads for one in parts])
+    entries = np.concatenate([np.empty(0, np.uint16), *(one.entries for one in parts)])
+    counts = np.concatenate([np.empty(0, np.uint16), *(one.counts for one in parts)])
+    heads = np.concatenate([np.empty(0, np.uint32), *(one.heads for one in parts)])
     pieces, begin = [table], 0
     for section in _sections([one.layout for one in parts], k):
         end = section.first + len(section.sizes)
@@ -153,12 +151,8 @@ def _pack(sparse: Mapping[str, SparseTensor], k: int, bits: int) -> bytes:
     return payload + _CHECKSUM.pack(zlib.crc32(payload))
 
 
-def _joined_arrays(arrays: list[Uint16]) -> Uint16:
-    return arrays[0] if len(arrays) == 1 else np.concatenate([*arrays, np.empty(0, np.uint16)])
-
-
 def _write_section(
-    section: _Section, bits: int, entries: Uint16, begin: int, counts: Uint16, heads: Uint16
+    section: _Section, bits: int, entries: Uint16, begin: int, counts: Uint16, heads: Uint32
 ) -> tuple[list[bytes], int]:
     """The bytes of a section, and how many values it took."""
     most = np.zeros(LANES, dtype=np.int64)
@@ -201,7 +195,7 @@ def decode(data: bytes, limits: Limits) -> dict[str, SparseTensor]:
     grids = [Layout.of(shape) for shape in shapes.values()]
     chunks = [grid.chunks for grid in grids]
     entries = np.empty(sum(grid.capacity(k) for grid in grids), dtype=np.uint16)
-    counts, heads = np.empty(sum(chunks), dtype=np.uint16), np.empty(sum(chunks), dtype=np.uint16)
+    counts, heads = np.empty(sum(chunks), dtype=np.uint16), np.empty(sum(chunks), dtype=np.uint32)
     at, values = _HEADER.size + table_bytes, 0
     for section in _sections(grids, k):
         at, more = _read_section(data, at, section, bits, limits, entries, values, counts, heads)
@@ -226,6 +220,8 @@ def _read_header(data: bytes, limits: Limits) -> tuple[int, int, int, int]:
         raise WireError("bits", f"The payload has {bits} bits per value; {limits.bits or '1 or 2'} must be.")
     if not 1 <= k <= CHUNK or (limits.k is not None and k != limits.k):
         raise WireError("k", f"The payload keeps {k} of {CHUNK}; {limits.k or f'1 to {CHUNK}'} must be.")
+    if tensors == 0 and (k, bits) != _EMPTY:
+        raise WireError("k", f"A payload without tensors has k and bits {_EMPTY}, not {(k, bits)}.")
     if length != len(data):
         raise WireError("length", f"The payload has {len(data)} bytes and announces {length}: fetch it again.")
     if tensors > limits.max_tensors:
@@ -257,7 +253,7 @@ def _read_section(
     entries: Uint16,
     begin: int,
     counts: Uint16,
-    heads: Uint16,
+    heads: Uint32,
 ) -> tuple[int, int]:
     """Decode one section that begins at `at`. Returns where it ends, and how many values it gave."""
     end = len(data) - _CHECKSUM.size
@@ -293,7 +289,7 @@ def _copy(data: bytes, at: int, count: int, out: "np.ndarray[Any, Any]") -> int:
 
 
 def _cut(
-    shapes: Mapping[str, Shape], chunks: list[int], k: int, bits: int, entries: Uint16, counts: Uint16, heads: Uint16
+    shapes: Mapping[str, Shape], chunks: list[int], k: int, bits: int, entries: Uint16, counts: Uint16, heads: Uint32
 ) -> dict[str, SparseTensor]:
     """Views of each tensor's part of the arrays."""
     for array in (entries, counts, heads):

@@ -18,14 +18,18 @@ BLOCK_ELEMENTS = 4096
 FLOOR_BITS = (127 - 96) << 23  # 2^-96 as a float32's bits: smaller magnitudes count as zero
 CEILING_BITS = (127 + 96) << 23  # 2^96
 GUESS_BITS = (127 - 10) << 23  # 2^-10
-STEPS = 16  # scales to the octave, as in `levels`
+STEPS = 32  # scales to the octave, as in `levels`
 LOWEST = -98
+SCALE_CODES = 196 * 32
+MOST_RISE = 63
+SCALE_BITS = 13  # of a head: its lower level; the rise is above
 ROUNDS = 8  # of the two means; they settle after three or four
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
 Uint16 = npt.NDArray[np.uint16]
+Uint32 = npt.NDArray[np.uint32]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -83,12 +87,12 @@ def _nearest_scale(target: float, scales: Floats) -> int:
     first = (np.int64(exponent) - 1 - LOWEST) * STEPS
     if first < 0:
         return 0
-    if first >= len(scales):
-        return len(scales) - 1
+    if first >= SCALE_CODES:
+        return SCALE_CODES - 1
     code = first
-    while code + 1 < len(scales) and np.float64(scales[code + 1]) <= target:
+    while code + 1 < SCALE_CODES and np.float64(scales[code + 1]) <= target:
         code += 1
-    if code + 1 < len(scales) and np.float64(scales[code + 1]) - target < target - np.float64(scales[code]):
+    if code + 1 < SCALE_CODES and np.float64(scales[code + 1]) - target < target - np.float64(scales[code]):
         code += 1
     return code
 
@@ -107,46 +111,33 @@ def _sums(magnitudes: Doubles, n: int, threshold: float) -> tuple[float, float, 
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _levels(
-    magnitudes: Doubles, n: int, bits: int, scales: Floats, ratios: Floats, edges: Doubles
-) -> tuple[int, int, float]:
-    """Scale code, codebook, and the threshold above which a value is at the upper level (infinite: none is)."""
+def _levels(magnitudes: Doubles, n: int, bits: int, scales: Floats) -> tuple[int, int, float]:
+    """Code of the lower level, steps to the upper, and what a value at the upper level exceeds (infinite: none is)."""
     total = 0.0
     for i in range(n):
         total += magnitudes[i]
-    mean = total / n
-    code = _nearest_scale(mean, scales)
+    threshold = total / n
+    plain = _nearest_scale(threshold, scales)
     if bits == 1:
-        return code, 0, np.inf
-    threshold = mean
+        return plain, 0, np.inf
     low, high, above = _sums(magnitudes, n, threshold)
     for _ in range(ROUNDS):
-        if above == 0:
-            return code, 0, np.inf
+        if above == 0 or above == n:
+            return plain, 0, np.inf
         new = (low / (n - above) + high / above) / 2.0
         if new == threshold:
             break
         threshold = new
         low, high, above = _sums(magnitudes, n, threshold)
     if above == 0 or above == n:
-        return code, 0, np.inf
-    ratio, book = (high / above) / (low / (n - above)), 0
-    while book < len(edges) and ratio > edges[book]:
-        book += 1
-    wide = np.float64(ratios[book])
-    for _ in range(2):
-        best = (low + wide * high) / ((n - above) + wide * wide * above)
-        low, high, above = _sums(magnitudes, n, best * (1.0 + wide) / 2.0)
-        if above == 0 or above == n:
-            return code, 0, np.inf
-    best = (low + wide * high) / ((n - above) + wide * wide * above)
-    fine = _nearest_scale(best, scales)
-    lower = scales[fine]
-    threshold = (np.float64(lower) + np.float64(np.float32(lower * ratios[book]))) / 2.0
+        return plain, 0, np.inf
+    code = _nearest_scale(low / (n - above), scales)
+    rise = min(max(_nearest_scale(high / above, scales) - code, 1), MOST_RISE)
+    threshold = (np.float64(scales[code]) + np.float64(scales[code + rise])) / 2.0
     low, high, above = _sums(magnitudes, n, threshold)
     if above == 0 or above == n:
-        return code, 0, np.inf
-    return fine, book, threshold
+        return plain, 0, np.inf
+    return code, rise, threshold
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -158,11 +149,9 @@ def select(
     k: int,
     bits: int,
     scales: Floats,
-    ratios: Floats,
-    edges: Doubles,
     entries: Uint16,
     counts: Uint16,
-    heads: Uint16,
+    heads: Uint32,
 ) -> int:
     """All chunks of a matrix `(rows, columns)`. Returns the values kept, or -1 - i if element i cannot be encoded."""
     rows, columns = values.shape
@@ -211,8 +200,8 @@ def select(
                 for i in range(found):
                     row, column = places[i] // width, places[i] % width
                     magnitudes[i] = abs(np.float64(values[top + row, left + column]))
-                code, book, upper = _levels(magnitudes, found, bits, scales, ratios, edges)
-                heads[chunk] = book << 12 | code
+                code, rise, upper = _levels(magnitudes, found, bits, scales)
+                heads[chunk] = rise << SCALE_BITS | code
                 for i in range(found):
                     row, column = places[i] // width, places[i] % width
                     sign = np.int64(values[top + row, left + column] < 0)

@@ -1,4 +1,4 @@
-"""A sparse tensor as the wire carries it: per chunk a scale and a codebook, per value its position, level and sign.
+"""A sparse tensor as the wire carries it: two levels per chunk, and for each value its position, level and sign.
 
 `compress` makes them from dense tensors; `payload` writes and reads them. Positions come in order of chunks, ascending
 within each (so in flat order for vectors, not for matrices). Arithmetic on them is in a fixed order, float32, one
@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -20,15 +19,15 @@ from torch import Tensor
 from assay.core.errors import BadInput
 from assay.pretrain.wire.errors import WireError
 from assay.pretrain.wire.layout import CHUNK, Layout
-from assay.pretrain.wire.levels import CEILING, HIGH, LOW, RATIOS, SCALES
+from assay.pretrain.wire.levels import CEILING, SCALES
 from assay.pretrain.wire.selection import select
 
 Uint16 = npt.NDArray[np.uint16]
+Uint32 = npt.NDArray[np.uint32]
 Int64 = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
-_RATIOS = np.array(RATIOS, dtype=np.float32)
-_EDGES = np.array([(a + b) / 2 for a, b in pairwise(RATIOS)], dtype=np.float64)
+_SCALE_BITS, _SCALE_MASK = 13, (1 << 13) - 1  # of a head
 _TILE = 32  # chunks added at a time for all contributions: half a megabyte, which stays in the cache
 
 
@@ -38,10 +37,10 @@ class SparseTensor:
 
     shape: tuple[int, ...]
     k: int  # of a chunk of 4,096; smaller chunks keep in proportion
-    bits: int  # 1: every value is its chunk's scale; 2: or the scale times its codebook's ratio
+    bits: int  # 1: every value is at its chunk's lower level; 2: or at the upper
     entries: Uint16  # (n,): position in the chunk << 2 | upper level << 1 | negative
     counts: Uint16  # (chunks,): values of each chunk
-    heads: Uint16  # (chunks,): codebook << 12 | scale code; 0 for a chunk without values
+    heads: Uint32  # (chunks,): steps to the upper level << 13 | code of the lower; 0 for a chunk without values
 
     def __len__(self) -> int:
         """Kept values."""
@@ -67,6 +66,11 @@ class SparseTensor:
         """(chunks + 1,): where each chunk's entries begin."""
         return np.concatenate([[0], np.cumsum(self.counts, dtype=np.int64)])
 
+    def levels(self) -> tuple[Floats, Floats]:
+        """The lower and the upper level of each chunk, float32, `(chunks,)`; without values they mean nothing."""
+        code = self.heads & _SCALE_MASK
+        return SCALES[code], SCALES[code + (self.heads >> _SCALE_BITS)]
+
     def indices(self) -> Tensor:
         """Flat positions in the tensor, int64, `(n,)`; in order of chunks, ascending within each."""
         out = np.empty(len(self), dtype=np.int64)
@@ -77,7 +81,8 @@ class SparseTensor:
     def values(self) -> Tensor:
         """float32, `(n,)`, in the order of `indices`."""
         out = np.empty(len(self), dtype=np.float32)
-        _amounts(self.entries, self.counts, LOW[self.heads], HIGH[self.heads], out)
+        low, high = self.levels()
+        _amounts(self.entries, self.counts, low, high, out)
         return torch.from_numpy(out)
 
     @cached_property
@@ -85,17 +90,12 @@ class SparseTensor:
         """The sum of the squares of the values, exactly rounded."""
         upper = np.zeros(len(self.counts), dtype=np.int64)
         _count_upper(self.entries, self.counts, upper)
-        totals: dict[int, list[int]] = {}
-        order = np.argsort(self.heads, kind="stable")
-        heads, begins = np.unique(self.heads[order], return_index=True)
-        if len(heads):
-            highs = np.add.reduceat(upper[order], begins)
-            alls = np.add.reduceat(self.counts[order].astype(np.int64), begins)
-            for head, high, every in zip(heads.tolist(), highs.tolist(), alls.tolist(), strict=True):
-                totals[head] = [every - high, high]
-        exact = Fraction(0)
-        for head, (lower, high) in totals.items():
-            exact += lower * Fraction(float(LOW[head])) ** 2 + high * Fraction(float(HIGH[head])) ** 2
+        code = (self.heads & _SCALE_MASK).astype(np.int64)
+        values = np.zeros(len(SCALES), dtype=np.int64)  # how many values are at each level
+        np.add.at(values, code, self.counts - upper)
+        np.add.at(values, code + (self.heads >> _SCALE_BITS), upper)
+        used = np.flatnonzero(values)
+        exact = sum((Fraction(float(SCALES[at])) ** 2 * int(values[at]) for at in used), Fraction(0))
         return float(exact)
 
     def to_dense(self, *, out: Tensor | None = None) -> Tensor:
@@ -126,9 +126,9 @@ class SparseTensor:
             raise WireError("chunks", f"A tensor of shape {self.shape} has {self.layout.chunks} chunks.")
         if int(self.counts.sum(dtype=np.int64)) != len(self.entries):
             raise WireError("chunks", "The chunks' counts do not add up to the number of values.")
-        for array in (self.entries, self.counts, self.heads):
-            if array.dtype != np.uint16 or not array.flags.c_contiguous:
-                raise WireError("chunks", "The arrays of a sparse tensor are contiguous and of 16-bit numbers.")
+        kinds = ((self.entries, np.uint16), (self.counts, np.uint16), (self.heads, np.uint32))
+        if not all(array.dtype == kind and array.flags.c_contiguous for array, kind in kinds):
+            raise WireError("chunks", "The arrays of a sparse tensor are contiguous, of 16, 16 and 32 bits.")
 
 
 def compress(tensors: Mapping[str, Tensor], k: int = 64, bits: int = 2) -> dict[str, SparseTensor]:
@@ -149,7 +149,7 @@ def _compress(name: str, tensor: Tensor, k: int, bits: int) -> SparseTensor:
     grid = Layout.of(shape)
     dense = tensor.detach().to("cpu", torch.float32).contiguous().numpy().reshape(grid.rows, grid.columns)
     entries = np.empty(grid.capacity(k), dtype=np.uint16)
-    counts, heads = np.zeros(grid.chunks, dtype=np.uint16), np.zeros(grid.chunks, dtype=np.uint16)
+    counts, heads = np.zeros(grid.chunks, dtype=np.uint16), np.zeros(grid.chunks, dtype=np.uint32)
     kept = select(
         dense,
         dense.view(np.int32),
@@ -158,8 +158,6 @@ def _compress(name: str, tensor: Tensor, k: int, bits: int) -> SparseTensor:
         k,
         bits,
         SCALES,
-        _RATIOS,
-        _EDGES,
         entries,
         counts,
         heads,
@@ -241,7 +239,7 @@ def _matrix(dense: Tensor, sparse: SparseTensor) -> Floats:
 def _add(sparse: SparseTensor, dense: Floats, scale: float, first: int, end: int) -> None:
     grid = sparse.layout
     _scatter(
-        sparse.entries, sparse.counts, sparse.heads, sparse.starts, LOW, HIGH, np.float32(scale),
+        sparse.entries, sparse.counts, sparse.heads, sparse.starts, SCALES, np.float32(scale),
         grid.block_rows, grid.block_columns, first, end, dense,
     )  # fmt: skip
 
@@ -251,7 +249,7 @@ def _add(sparse: SparseTensor, dense: Floats, scale: float, first: int, end: int
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _scatter(
-    entries: Uint16, counts: Uint16, heads: Uint16, starts: Int64, lows: Floats, highs: Floats, scale: np.float32,
+    entries: Uint16, counts: Uint16, heads: Uint32, starts: Int64, scales: Floats, scale: np.float32,
     block_rows: int, block_columns: int, first: int, end: int, dense: Floats,
 ) -> None:  # fmt: skip
     columns = dense.shape[1]
@@ -259,7 +257,8 @@ def _scatter(
     for chunk in range(first, end):
         top, left = chunk // across * block_rows, chunk % across * block_columns
         width = min(block_columns, columns - left)
-        low, high = lows[heads[chunk]] * scale, highs[heads[chunk]] * scale
+        code = np.int64(heads[chunk]) & 8191
+        low, high = scales[code] * scale, scales[code + (np.int64(heads[chunk]) >> 13)] * scale
         begin, count = starts[chunk], np.int64(counts[chunk])
         for i in range(begin, begin + count):
             entry = np.int64(entries[i])
