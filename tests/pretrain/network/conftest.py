@@ -67,7 +67,8 @@ class Past:
 
     @property
     def chain(self) -> LedgerChain:
-        return LedgerChain.open(self.folder / "chain.db")
+        (place,) = self.folder.glob("chain-*.db")
+        return LedgerChain.open(place)
 
     def stores(self) -> Stores:
         """The members' stores, of this copy of the run."""

@@ -141,7 +141,7 @@ def test_a_damaged_contribution_is_replaced_by_a_mirror_and_without_one_unknown(
 
 
 def test_a_changed_byte_of_the_chain_is_found(past: Past) -> None:
-    database = sqlite3.connect(past.folder / "chain.db")
+    database = sqlite3.connect(next(past.folder.glob("chain-*.db")))
     (table,) = [t for (t,) in database.execute("select name from sqlite_master where type='table'") if "entr" in t]
     column = next(row[1] for row in database.execute(f"pragma table_info({table})") if "envelope" in row[1])
     index, envelope = database.execute(

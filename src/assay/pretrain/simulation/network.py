@@ -6,6 +6,7 @@ made up. What is measured after each round is in `RoundResult`, and on disk as o
 
 import hashlib
 import json
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -93,7 +94,8 @@ class Network:
         )
         folder.mkdir(parents=True, exist_ok=True)
         self.time = ManualClock()
-        self._ledger = LedgerChain.create(folder / "chain.db", terms, clock=self.time)
+        # A name of its own: this machine remembers every ledger by its place, and a simulation may be deleted.
+        self._ledger = LedgerChain.create(folder / f"chain-{secrets.token_hex(4)}.db", terms, clock=self.time)
         self.peers: list[Peer] = []
         for number in range(cast.honest + len(cast.attacks)):
             seat = self._seat(Role.PEER, f"peer-{number}")
