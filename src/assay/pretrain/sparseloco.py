@@ -96,9 +96,10 @@ class SparseLoCo(OuterOptimizer):
             return
         weights = weigh(contributions, self.aggregate, self.clip, shapes=self._shapes())
         for name, parameter, rate in self.rates():
-            step = combine([one[name] for one in contributions], weights.of(name), per_sender=weights.per_sender)
+            parts = [one[name] for one in contributions]
+            step = combine(parts, weights.of(name), per_sender=weights.per_sender, device=parameter.device)
             # Not `alpha=-rate`: a fused multiply-add would round once on some machines and twice on others.
-            parameter.sub_(step.to(parameter.device).mul_(rate))
+            parameter.sub_(step.mul_(rate))
 
     def state_dict(self) -> dict[str, Any]:
         """`error`: a tensor by name, the live ones; `lr`: a rate per group. Complete between rounds."""

@@ -10,7 +10,7 @@ import torch
 
 from assay.core.errors import BadInput
 from assay.pretrain import wire
-from assay.pretrain.aggregate import AGGREGATES, aggregate, combine, gram, weigh
+from assay.pretrain.aggregate import AGGREGATES, _add_on_device, aggregate, combine, gram, weigh
 from assay.pretrain.lab.attacks import ATTACKS, dense
 from assay.pretrain.lab.quantisers import Kept
 
@@ -78,6 +78,21 @@ def test_a_piece_of_the_aggregate_has_the_bits_of_the_whole(honest, how):
         for first, end in itertools.pairwise([0, 7, 64, math.prod(shape) - 5, math.prod(shape)]):
             piece = combine(parts, weights.of(name), per_sender=weights.per_sender, within=(first, end))
             assert torch.equal(piece, whole[first:end])
+
+
+@pytest.mark.parametrize("per_sender", [False, True])
+def test_the_way_of_a_gpu_gives_the_same_bits(honest, per_sender):
+    """Its operations run on any device, so they are compared on the one that is here."""
+    for name, shape in SHAPES.items():
+        parts, multipliers = [one[name] for one in honest], [0.5, 0.25, 0.0, 1.0, 0.125, 1 / 3]
+        out = torch.zeros(math.prod(shape))
+        senders = torch.zeros_like(out) if per_sender else None
+        for part, multiplier in zip(parts, multipliers, strict=True):
+            if multiplier:
+                _add_on_device(out, senders, 0, part, multiplier)
+        if senders is not None:
+            out.div_(senders.clamp_(min=1))
+        assert torch.equal(out.view(shape), combine(parts, multipliers, per_sender=per_sender))
 
 
 @pytest.mark.parametrize("how", AGGREGATES)

@@ -50,8 +50,7 @@ def test_shards_send_the_same_bytes_and_arrive_at_the_same_parameters(tmp_path, 
     for aggregate, expected in whole.items():
         assert sharded[aggregate]["payloads"] == expected["payloads"]
         assert sharded[aggregate]["parameters"] == expected["parameters"]
-        assert len(set(expected["payloads"])) == 5
-    assert whole["mean"]["parameters"] != whole["agreement"]["parameters"]
+    assert len(set(whole["mean"]["payloads"])) == 5
 
 
 SHAPES = [(1,), (63,), (4096,), (9001,), (1, 5), (64, 64), (65, 3), (100, 130), (128, 1), (37, 5, 26)]

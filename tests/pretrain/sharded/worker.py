@@ -22,7 +22,7 @@ from assay.pretrain import SparseLoCo, wire
 from assay.pretrain.clipping import clip_gradients
 from assay.pretrain.sharded import ShardedSparseLoCo, share_payloads
 
-ROUNDS, STEPS = 5, 3
+ROUNDS, STEPS = {"mean": 5, "agreement": 2}, 3
 
 
 class Odd(torch.nn.Module):
@@ -68,14 +68,14 @@ def main(rank, ranks, meeting, out):
         dist.init_process_group(
             "gloo", init_method=f"file://{meeting}", rank=rank, world_size=ranks, timeout=timedelta(seconds=300)
         )
-    results = {aggregate: train(ranks, aggregate) for aggregate in ("mean", "agreement")}
+    results = {aggregate: train(ranks, aggregate, rounds) for aggregate, rounds in ROUNDS.items()}
     if rank == 0:
         Path(out).write_text(json.dumps(results))
     if ranks > 1:
         dist.destroy_process_group()
 
 
-def train(ranks, aggregate):
+def train(ranks, aggregate, rounds):
     """Digests of the payloads and of the parameters."""
     model = Odd()
     fill(model)
@@ -89,7 +89,7 @@ def train(ranks, aggregate):
     settings = {"lr": 0.9, "aggregate": aggregate}
     outer = SparseLoCo(named, **settings) if ranks == 1 else ShardedSparseLoCo(named, inner, **settings)
     sent = []
-    for round_ in range(ROUNDS):
+    for round_ in range(rounds):
         outer.begin_round()
         for step in range(STEPS):
             random = np.random.Generator(np.random.PCG64(1000 * round_ + step))

@@ -26,6 +26,7 @@ Docs = Annotated[Path | None, typer.Option(help="The docs folder, to write the t
 
 _ROUND = 60  # every H of the ablation divides it
 _PAGE, _PLOT = "pretrain/sparseloco.md", "pretrain/images/sparseloco.svg"
+_IMAGE = "\n\n![Validation loss against tokens, bytes sent and minutes](images/sparseloco.svg)"
 
 
 @app.command()
@@ -43,7 +44,7 @@ def compare(
 ) -> None:
     """SparseLoCo, DiLoCo and data-parallel AdamW at equal tokens."""
     cases = list(experiments.compare(_base(model, peers, tokens), seeds))
-    rows = _run(cases, out_, data, jobs, json_, report.compare_table, docs, "compare")
+    rows = _run(cases, out_, data, jobs, json_, report.compare_table, docs, "compare", _IMAGE)
     plot = (docs / _PLOT) if docs else out_ / "compare.svg"
     report.plot_comparison(rows, plot, report.Network())
 
@@ -117,6 +118,7 @@ def _run(
     table: Callable[[report.Rows], str],
     docs: Path | None,
     mark: str,
+    below: str = "",
 ) -> report.Rows:
     use_folders(data or [])
     rows = experiments.run_all(cases, folder, data or [], jobs)
@@ -126,7 +128,7 @@ def _run(
     else:
         out.print(table(rows), markup=False, soft_wrap=True)
     if docs:
-        report.write_between(docs / _PAGE, mark, table(rows))
+        report.write_between(docs / _PAGE, mark, table(rows) + below)
     return rows
 
 
