@@ -4,8 +4,13 @@ A contribution counts if its digest was committed before the deadline, its key r
 be had. Whatever a store serves is looked at only as far as its announced size, which is checked before a byte is read.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 from assay.core.digest import Digest
 from assay.core.errors import AssayError, BadInput, LimitExceeded, Unavailable
@@ -16,6 +21,9 @@ from assay.pretrain.contribution import MAX_HEADER, SEAL_BYTES, Contribution, Se
 from assay.pretrain.gauntlet.evidence import Fault
 from assay.pretrain.recipe import Recipe
 from assay.pretrain.wire import SparseTensor
+
+REQUEST_SECONDS = 60  # that one request to a stranger's bucket may take
+AT_ONCE = 8  # stores that are read at the same time
 
 
 @dataclass(frozen=True)
@@ -35,10 +43,30 @@ class Lost:
     why: str
 
 
+def open_endpoint(url: str, folders: Path) -> Store:
+    """The store that a stranger named. `BadInput` for a folder that is not below `folders`: it might be any of ours.
+
+    A bucket is reached with this machine's own settings and given up soon: who answers slowly has handed in nothing.
+    """
+    if "://" in url and not url.startswith("file://"):
+        limits: dict[str, Any] = {
+            "timeout": timedelta(seconds=REQUEST_SECONDS),
+            "connect_timeout": timedelta(seconds=5),
+        }
+        if os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true":
+            limits["allow_http"] = True
+        retry = {"max_retries": 2, "retry_timeout": timedelta(seconds=REQUEST_SECONDS)}
+        return open_store(url, client_options=limits, retry_config=retry)
+    place = Path(url.removeprefix("file://")).resolve()
+    if not place.is_relative_to(folders.resolve()):
+        raise BadInput(f"{place} is no place for a member's store: it must be below {folders}.")
+    return open_store(place)
+
+
 class Stores:
     """The stores of a run's members, opened by endpoint. A store that cannot be opened or read is like an empty one."""
 
-    def __init__(self, open_: Callable[[str], Store] = open_store) -> None:
+    def __init__(self, open_: Callable[[str], Store]) -> None:
         self._open = open_
         self._known: dict[str, Store] = {}
 
@@ -81,16 +109,18 @@ def collect(
     """What each of `peers` handed in for this round, from the chain and the stores alone. By uid, ascending."""
     commitments, keys = chain.commitments(round_), chain.reveals(round_)
     mirrors = [member.endpoint for member in chain.members(Role.VALIDATOR)]
-    found: dict[int, Received | Lost] = {}
-    for peer in sorted(peers, key=lambda member: member.uid):
+
+    def one(peer: Member) -> Received | Lost:
         promise, key = commitments.get(peer.uid), keys.get(peer.uid)
         if promise is None:
-            found[peer.uid] = Lost(Fault.ABSENT, "Nothing was committed before the deadline.")
-        elif key is None:
-            found[peer.uid] = Lost(Fault.UNREVEALED, "The key was not revealed.")
-        else:
-            found[peer.uid] = _fetch(promise, key, round_, recipe, limits, stores, [peer.endpoint, *mirrors])
-    return found
+            return Lost(Fault.ABSENT, "Nothing was committed before the deadline.")
+        if key is None:
+            return Lost(Fault.UNREVEALED, "The key was not revealed.")
+        return _fetch(promise, key, round_, recipe, limits, stores, [peer.endpoint, *mirrors])
+
+    ordered = sorted(peers, key=lambda member: member.uid)
+    with ThreadPoolExecutor(AT_ONCE) as pool:  # one slow store must not keep us from all others
+        return dict(zip([peer.uid for peer in ordered], pool.map(one, ordered), strict=True))
 
 
 def _fetch(

@@ -23,7 +23,7 @@ from assay.pretrain.chain.evm import EvmChain
 from assay.pretrain.chain.ledger_chain import LedgerChain
 from assay.pretrain.chain.protocol import Chain, Clock, Role, Terms
 from assay.pretrain.data import Corpus
-from assay.pretrain.exchange import Stores
+from assay.pretrain.exchange import Stores, open_endpoint
 from assay.pretrain.peer import Report, Seat
 from assay.pretrain.recipe import Recipe
 from assay.pretrain.training import Workbench
@@ -115,7 +115,9 @@ def open_run(path: Path, *, key: Path | None = None) -> OpenRun:
     if file.recipe.data.corpus is None:
         raise BadInput(f"{path} does not say which text the run is on: write it anew with `assay pretrain init`.")
     corpus = Corpus(open_store(file.corpus), file.recipe.data.corpus, file.recipe.model.context)
-    return OpenRun(file, chain, corpus, Stores(), Workbench(file.recipe))
+    folders = path.resolve().parent
+    stores = Stores(lambda endpoint: open_endpoint(endpoint, folders))
+    return OpenRun(file, chain, corpus, stores, Workbench(file.recipe))
 
 
 def take_seat(run: OpenRun, role: Role, endpoint: str, folder: Path, report: Report) -> Seat:

@@ -23,7 +23,7 @@ def fetch(chain: Chain, stores: Stores, sheet: Sheet) -> ScoreDocument | None:
     endpoints = [member.endpoint for member in chain.members(Role.VALIDATOR)]
     endpoints.sort(key=lambda endpoint: endpoint != _endpoint(chain, sheet.validator))
     try:
-        return parse(stores.fetch(sheet.document, endpoints, MAX_DOCUMENT))
+        return parse(stores.fetch(sheet.document, endpoints, _largest(chain)))
     except AssayError:
         return None
 
@@ -50,6 +50,11 @@ def last_document(chain: Chain, stores: Stores, round_: int, *, mine: int | None
 def same_marks(one: Mapping[int, Mark], other: Mapping[int, Mark]) -> bool:
     """Whether two sheets say the same; a peer that is not named has a mark of nothing."""
     return all(one.get(uid, Mark(0)) == other.get(uid, Mark(0)) for uid in one.keys() | other.keys())
+
+
+def _largest(chain: Chain) -> int:
+    """Bytes that a document of this run may have: a stranger's must not cost more to read than ours does."""
+    return min(MAX_DOCUMENT, (4 << 20) + len(chain.members(Role.PEER)) * (256 << 10))
 
 
 def _endpoint(chain: Chain, uid: int) -> str | None:

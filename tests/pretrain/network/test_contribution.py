@@ -1,11 +1,15 @@
 """What a peer hands in: sealed, bound to one peer and round, parsed strictly."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.core.errors import BadInput, LimitExceeded
+from assay.core.store import NotInStore, open_store
 from assay.pretrain.contribution import MAX_HEADER, Contribution, Header, Malformed, open_sealed, parse, seal
+from assay.pretrain.exchange import Stores, open_endpoint
 
 RUN = "sha256:" + "1" * 64
 OTHER = "sha256:" + "2" * 64
@@ -90,3 +94,24 @@ def test_a_header_nested_without_end_is_refused() -> None:
     deep = b"[" * 100_000
     with pytest.raises(Malformed):
         parse(b"ASC1" + len(deep).to_bytes(4, "little") + deep)
+
+
+def test_a_folder_that_a_stranger_names_is_not_looked_at(tmp_path: Path) -> None:
+    """An endpoint is anybody's words: it must not lead to this machine's own files."""
+    inside, outside = tmp_path / "run" / "peer", tmp_path / "private"
+    open_store(outside).put_bytes(b"mine")
+    assert open_endpoint(str(inside), tmp_path / "run").put_bytes(b"theirs")
+    for named in (str(outside), f"file://{outside}", f"{inside}/../../private", "/etc", "relative/../../.."):
+        with pytest.raises(BadInput, match="no place for a member's store"):
+            open_endpoint(named, tmp_path / "run")
+
+
+def test_a_store_that_cannot_be_opened_is_like_an_empty_one(tmp_path: Path) -> None:
+    digest = open_store(tmp_path / "run" / "good").put_bytes(b"here")
+    stores = Stores(lambda endpoint: open_endpoint(endpoint, tmp_path / "run"))
+    places = ["/etc", "nonsense://x", str(tmp_path / "run" / "empty"), str(tmp_path / "run" / "good")]
+    assert stores.fetch(digest, places, 100) == b"here"
+    with pytest.raises(NotInStore):
+        stores.fetch(digest, places[:3], 100)
+    with pytest.raises(LimitExceeded):
+        stores.fetch(digest, places, 3)
