@@ -59,8 +59,16 @@ Fixpoint print_exp (e : exp) : text :=
       lit " " +++ lit (operator o) +++ lit " " +++ print_exp b +++ lit ")"
   | Cast w a => lit "(uint64_t)(" +++ lit (ctype w) +++ lit ")(" +++ print_exp a +++ lit ")"
   | Load a i => lit "(uint64_t)" +++ lit a +++ lit "[" +++ print_exp i +++ lit "]"
+  | Load64 a i => lit "load64(" +++ lit a +++ lit " + " +++ print_exp i +++ lit ")"
   | Cond c a b => lit "(" +++ print_exp c +++ lit " ? " +++ print_exp a +++ lit " : " +++ print_exp b +++ lit ")"
   end.
+
+(** Eight bytes, the first the least significant: compilers for little-endian machines make one load of it. *)
+Definition load64_text : text :=
+  lit "static inline uint64_t load64(const uint8_t *p) {" +++ lit nl +++
+  lit "  return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |" +++ lit nl +++
+  lit "         (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;" +++ lit nl +++
+  lit "}" +++ lit nl +++ lit nl.
 
 (** * Statements *)
 
@@ -191,7 +199,7 @@ Definition good_proc (g : program) (p : proc) : bool :=
   let names :=
     (map ap_name (p_arrays p) ++ p_params p ++ p_locals p ++ map sc_name (p_scratch p) ++
      map t_name (g_tables g) ++ map p_name (g_procs g))%list in
-  forallb good_name names && no_repeats (result_names p ++ names) && prefix (g_name g) (p_name p) &&
+  forallb good_name names && no_repeats ("load64" :: result_names p ++ names) && prefix (g_name g) (p_name p) &&
   forallb (fun s => (1 <=? sc_size s)%Z && (sc_size s <? 1048576)%Z) (p_scratch p) && good_calls (p_body p).
 
 Definition good (g : program) : bool :=
@@ -202,6 +210,6 @@ Definition print (g : program) : string :=
   if good g then
     (lit "/*" +++ lit nl +++ concat_map (fun s => lit " " +++ lit s +++ lit nl) (g_notes g) +++ lit "*/" +++ lit nl +++
      lit "#include <stdint.h>" +++ lit nl +++ lit nl +++
-     concat_map print_table (g_tables g) +++
+     load64_text +++ concat_map print_table (g_tables g) +++
      concat_map (print_proc (g_entries g)) (rev (g_procs g))) ""
   else "#error ""This program is not well formed.""" ++ nl.

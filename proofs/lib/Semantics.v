@@ -70,6 +70,12 @@ Fixpoint eval (s : state) (e : exp) : option Z :=
       | Some k, Some A => if (0 <=? k) && (k <? zlen (a_cells A)) then Some (znth (a_cells A) k) else None
       | _, _ => None
       end
+  | Load64 a i =>
+      match eval s i, lookup a (arrays s) with
+      | Some k, Some A =>
+          if width_eqb (a_width A) W8 && ((0 <=? k) && (k <? zlen (a_cells A) - 7)) then Some (load64 (a_cells A) k) else None
+      | _, _ => None
+      end
   | Cond c a b => match eval s c with Some v => if v =? 0 then eval s b else eval s a | None => None end
   end.
 

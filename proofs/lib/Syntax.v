@@ -19,6 +19,7 @@ Inductive exp :=
 | Bin (o : binop) (a b : exp)
 | Cast (w : width) (e : exp)           (* modulo 2^w *)
 | Load (a : ident) (i : exp)           (* stuck out of bounds *)
+| Load64 (a : ident) (i : exp)         (* eight bytes of an array of bytes, little-endian; stuck out of bounds *)
 | Cond (c a b : exp).                  (* only the chosen branch is evaluated *)
 
 Inductive stm :=
@@ -67,6 +68,7 @@ Coercion Var : string >-> exp.
 Arguments Bin _ _%c _%c.
 Arguments Cast _ _%c.
 Arguments Load _%string _%c.
+Arguments Load64 _%string _%c.
 Arguments Cond _%c _%c _%c.
 Arguments Assign _%string _%c.
 Arguments Store _%string _%c _%c.
@@ -98,16 +100,6 @@ Definition Either (a b : exp) : exp := Cond a (Lit 1) (Bin Ne b (Lit 0)).
 Definition For (x : ident) (lo hi : exp) (body : stm) : stm :=
   Seq (Assign x lo) (While (Bin Lt (Var x) hi) (Seq body (Assign x (Bin Add (Var x) (Lit 1))))).
 
-(** Eight bytes from [i] on as a little-endian word: compilers make one load of it. *)
-Definition byte_at (a : ident) (i : exp) (k shift : Z) : exp :=
-  Bin Shl (Load a (Bin Add i (Lit k))) (Lit shift).
-
-Definition Load64 (a : ident) (i : exp) : exp :=
-  Bin Or (Bin Or (Bin Or (Bin Or (Bin Or (Bin Or (Bin Or (Load a i)
-    (byte_at a i 1 8)) (byte_at a i 2 16)) (byte_at a i 3 24)) (byte_at a i 4 32)) (byte_at a i 5 40))
-    (byte_at a i 6 48)) (byte_at a i 7 56).
-
 Arguments Both _%c _%c.
 Arguments Either _%c _%c.
 Arguments For _%string _%c _%c _.
-Arguments Load64 _%string _%c.

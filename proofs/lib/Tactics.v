@@ -14,7 +14,7 @@ Ltac vc_compute :=
      String.eqb Ascii.eqb Bool.eqb andb implb width_eqb lend give_back leading
      start bind_params bind_arrays own_scratch no_values member distinct
      p_name p_arrays p_params p_locals p_scratch p_body p_results ap_name ap_width ap_writable
-     sc_name sc_width sc_size Load64 byte_at Both Either].
+     sc_name sc_width sc_size Both Either].
 
 (** Turns a condition on a C truth value into one on integers. *)
 Ltac vc_bool H :=

@@ -251,3 +251,22 @@ Proof.
   unfold zlen, znth. intros HL H. apply (nth_ext _ _ 0 0); [lia|]. intros n Hn.
   specialize (H (Z.of_nat n)). rewrite Nat2Z.id in H. apply H. lia.
 Qed.
+
+(** * Bytes as a little-endian number *)
+
+Fixpoint little (l : list Z) : Z := match l with [] => 0 | b :: t => b + 256 * little t end.
+
+Definition load64 (l : list Z) (k : Z) : Z := little (ztake 8 (zdrop k l)).
+
+Lemma little_range l : words W8 l -> 0 <= little l < 2 ^ (8 * zlen l).
+Proof.
+  induction 1 as [|b t Hb Ht IH]; [cbn; lia|]. cbn [little]. rewrite zlen_cons. pose proof (zlen_nonneg t).
+  unfold word in Hb. cbn [modulus] in Hb. replace (8 * (zlen t + 1)) with (8 * zlen t + 8) by lia.
+  rewrite Z.pow_add_r by lia. change (2 ^ 8) with 256. lia.
+Qed.
+
+Lemma load64_word l k : words W8 l -> 0 <= k -> k + 8 <= zlen l -> word W64 (load64 l k).
+Proof.
+  intros Hl Hk Hn. pose proof (little_range (ztake 8 (zdrop k l)) (words_ztake _ _ _ (words_zdrop _ _ _ Hl))) as R.
+  rewrite zlen_ztake in R by (rewrite zlen_zdrop; lia). exact R.
+Qed.

@@ -44,6 +44,12 @@ Fixpoint wexp (s : state) (e : exp) (Q : Z -> Prop) : Prop :=
         | Some A => 0 <= k < zlen (a_cells A) /\ Q (znth (a_cells A) k)
         | None => False
         end)
+  | Load64 a i =>
+      wexp s i (fun k =>
+        match lookup a (arrays s) with
+        | Some (Arr W8 _ l) => 0 <= k < zlen l - 7 /\ Q (load64 l k)
+        | _ => False
+        end)
   | Cond c a b => wexp s c (fun v => (v <> 0 -> wexp s a Q) /\ (v = 0 -> wexp s b Q))
   end.
 
@@ -71,6 +77,9 @@ Proof.
   - apply IHe in H as (x & -> & H). eauto.
   - apply IHe in H as (k & -> & H). destruct (lookup a (arrays s)) as [A|]; [|contradiction].
     destruct H as [B H]. destruct (Z.leb_spec 0 k), (Z.ltb_spec k (zlen (a_cells A))); cbn; try lia. eauto.
+  - apply IHe in H as (k & -> & H). destruct (lookup a (arrays s)) as [[[| | |] p l]|]; try contradiction.
+    cbn [a_width a_cells width_eqb]. destruct H as [B H].
+    destruct (Z.leb_spec 0 k), (Z.ltb_spec k (zlen l - 7)); cbn; try lia. eauto.
   - apply IHe1 in H as (v & -> & H0 & H1). destruct (Z.eqb_spec v 0); auto.
 Qed.
 
@@ -88,6 +97,7 @@ Proof.
   - apply IHe1. intros x. apply IHe2. intros y. destruct o; cbn; intuition auto.
   - apply IHe. intros; auto.
   - apply IHe. intros k. destruct (lookup a (arrays s)); intuition auto.
+  - apply IHe. intros k. destruct (lookup a (arrays s)) as [[[| | |] p l]|]; intuition auto.
   - apply IHe1. intros v [H1 H2]. split; intros N; eauto.
 Qed.
 

@@ -4,6 +4,11 @@
 */
 #include <stdint.h>
 
+static inline uint64_t load64(const uint8_t *p) {
+  return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+         (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+}
+
 static inline void adler32_batch(const uint8_t *restrict data, uint64_t from, uint64_t stop, uint64_t a, uint64_t b, uint64_t *restrict result0, uint64_t *restrict result1) {
   while ((uint64_t)(from < stop)) {
     a = (a + (uint64_t)data[from]);

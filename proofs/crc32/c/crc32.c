@@ -4,6 +4,11 @@
 */
 #include <stdint.h>
 
+static inline uint64_t load64(const uint8_t *p) {
+  return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+         (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+}
+
 static const uint32_t crc32_slices[4096] = {
   0u, 1996959894u, 3993919788u, 2567524794u, 124634137u, 1886057615u, 3915621685u, 2657392035u,
   249268274u, 2044508324u, 3772115230u, 2547177864u, 162941995u, 2125561021u, 3887607047u, 2428444049u,
@@ -791,8 +796,8 @@ uint64_t crc32_update(const uint8_t *restrict data, uint64_t size, uint64_t valu
   crc = ((value & UINT64_C(4294967295)) ^ UINT64_C(4294967295));
   i = UINT64_C(0);
   while ((uint64_t)((i + UINT64_C(16)) <= size)) {
-    x = (crc ^ ((((((((uint64_t)data[i] | ((uint64_t)data[(i + UINT64_C(1))] << UINT64_C(8))) | ((uint64_t)data[(i + UINT64_C(2))] << UINT64_C(16))) | ((uint64_t)data[(i + UINT64_C(3))] << UINT64_C(24))) | ((uint64_t)data[(i + UINT64_C(4))] << UINT64_C(32))) | ((uint64_t)data[(i + UINT64_C(5))] << UINT64_C(40))) | ((uint64_t)data[(i + UINT64_C(6))] << UINT64_C(48))) | ((uint64_t)data[(i + UINT64_C(7))] << UINT64_C(56))));
-    y = ((((((((uint64_t)data[(i + UINT64_C(8))] | ((uint64_t)data[((i + UINT64_C(8)) + UINT64_C(1))] << UINT64_C(8))) | ((uint64_t)data[((i + UINT64_C(8)) + UINT64_C(2))] << UINT64_C(16))) | ((uint64_t)data[((i + UINT64_C(8)) + UINT64_C(3))] << UINT64_C(24))) | ((uint64_t)data[((i + UINT64_C(8)) + UINT64_C(4))] << UINT64_C(32))) | ((uint64_t)data[((i + UINT64_C(8)) + UINT64_C(5))] << UINT64_C(40))) | ((uint64_t)data[((i + UINT64_C(8)) + UINT64_C(6))] << UINT64_C(48))) | ((uint64_t)data[((i + UINT64_C(8)) + UINT64_C(7))] << UINT64_C(56)));
+    x = (crc ^ load64(data + i));
+    y = load64(data + (i + UINT64_C(8)));
     crc = crc32_slice(x, y);
     i = (i + UINT64_C(16));
   }

@@ -93,18 +93,27 @@ Qed.
 
 (** * Bytes at once *)
 
-(** Bytes as a little-endian number. *)
-Fixpoint little (l : list Z) : Z := match l with [] => 0 | b :: t => Z.lxor b (Z.shiftl (little t) 8) end.
+(** Bytes as a little-endian number, by xor. *)
+Fixpoint gather (l : list Z) : Z := match l with [] => 0 | b :: t => Z.lxor b (Z.shiftl (gather t) 8) end.
+
+Lemma gather_little l : bytes l -> gather l = little l.
+Proof.
+  induction 1 as [|b t Hb Ht IH]; [reflexivity|]. cbn [gather little]. rewrite IH.
+  rewrite <- Z.add_nocarry_lxor; [rewrite Z.shiftl_mul_pow2 by lia; change (2 ^ 8) with 256; lia|].
+  apply Z.bits_inj'. intros i Hi. rewrite Z.land_spec, Z.bits_0. destruct (Z.lt_ge_cases i 8).
+  - rewrite Z.shiftl_spec_low by lia. apply andb_false_r.
+  - rewrite (bits_high b 8) by (auto; exact Hb). reflexivity.
+Qed.
 
 Definition steps (l : list Z) (v : Z) : Z := fold_left (fun v b => shift 8 (Z.lxor v b)) l v.
 
-Lemma steps_little l v : steps l v = shift (8 * length l) (Z.lxor v (little l)).
+Lemma steps_gather l v : steps l v = shift (8 * length l) (Z.lxor v (gather l)).
 Proof.
-  unfold steps. revert v. induction l as [|b t IH]; intros v; cbn [fold_left little length].
+  unfold steps. revert v. induction l as [|b t IH]; intros v; cbn [fold_left gather length].
   - rewrite Z.lxor_0_r. reflexivity.
   - rewrite IH. replace (8 * S (length t))%nat with (8 + 8 * length t)%nat by lia.
     rewrite (shift_add 8). f_equal. rewrite <- xor_assoc, (shift_lxor 8 (Z.lxor v b)). f_equal.
-    symmetry. exact (shift_shiftl 8 (little t)).
+    symmetry. exact (shift_shiftl 8 (gather t)).
 Qed.
 
 Lemma steps_app l m v : steps (l ++ m) v = steps m (steps l v).
@@ -138,7 +147,7 @@ Proof. reflexivity. Qed.
 (** The register after data, from two starts: the difference is only shifted. *)
 Lemma steps_difference l v w : steps l (Z.lxor v w) = Z.lxor (advance (zlen l) v) (steps l w).
 Proof.
-  rewrite !steps_little. unfold advance, zlen.
+  rewrite !steps_gather. unfold advance, zlen.
   replace (Z.to_nat (8 * Z.of_nat (length l))) with (8 * length l)%nat by lia.
   rewrite <- shift_lxor. f_equal. apply xor_assoc.
 Qed.

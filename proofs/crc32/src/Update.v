@@ -38,99 +38,30 @@ Proof. reflexivity. Qed.
 
 (** * Eight bytes as the program loads them *)
 
-Lemma little_range l : bytes l -> 0 <= little l < 2 ^ (8 * zlen l).
+Lemma gather_app a b : gather (a ++ b) = Z.lxor (gather a) (Z.shiftl (gather b) (8 * zlen a)).
 Proof.
-  induction 1 as [|b t Hb Ht IH]; [cbn; lia|]. cbn [little]. rewrite zlen_cons. pose proof (zlen_nonneg t).
-  unfold word in Hb. cbn [modulus] in Hb. apply lxor_pow2; [lia| |].
-  - split; [lia|]. apply Z.lt_le_trans with (2 ^ 8); [exact (proj2 Hb)|]. apply Z.pow_le_mono_r; lia.
-  - rewrite Z.shiftl_mul_pow2 by lia. replace (8 * (zlen t + 1)) with (8 * zlen t + 8) by lia.
-    rewrite Z.pow_add_r by lia. assert (0 < 2 ^ 8) by reflexivity. nia.
-Qed.
-
-Lemma little_app a b : little (a ++ b) = Z.lxor (little a) (Z.shiftl (little b) (8 * zlen a)).
-Proof.
-  induction a as [|x t IH]; cbn [app little].
+  induction a as [|x t IH]; cbn [app gather].
   - rewrite Z.shiftl_0_r, Z.lxor_0_l. reflexivity.
   - pose proof (zlen_nonneg t). rewrite IH, Z.shiftl_lxor, Z.shiftl_shiftl, xor_assoc, zlen_cons by lia. do 3 f_equal. lia.
-Qed.
-
-(** One more byte at the top of a partial word. *)
-Lemma lor_byte a b k : 0 <= k <= 56 -> 0 <= a < 2 ^ k -> word W8 b ->
-  Z.lor a (wrap W64 (Z.shiftl b k)) = Z.lxor a (Z.shiftl b k) /\ 0 <= Z.lxor a (Z.shiftl b k) < 2 ^ (k + 8).
-Proof.
-  unfold word. cbn [modulus]. intros Hk Ha Hb.
-  assert (P : 0 < 2 ^ k) by (apply Z.pow_pos_nonneg; lia).
-  assert (E : 2 ^ (k + 8) = 2 ^ k * 256) by (rewrite Z.pow_add_r by lia; reflexivity).
-  assert (Hs : 0 <= Z.shiftl b k < 2 ^ (k + 8)) by (rewrite E, Z.shiftl_mul_pow2 by lia; nia).
-  assert (L : 2 ^ (k + 8) <= 2 ^ 64) by (apply Z.pow_le_mono_r; lia).
-  rewrite wrap_small by (change (modulus W64) with (2 ^ 64); lia). split.
-  - apply lor_shiftl; lia.
-  - apply lxor_pow2; lia.
-Qed.
-
-Lemma load64_little b0 b1 b2 b3 b4 b5 b6 b7 : bytes [b0; b1; b2; b3; b4; b5; b6; b7] ->
-  Z.lor (Z.lor (Z.lor (Z.lor (Z.lor (Z.lor (Z.lor b0
-    (wrap W64 (Z.shiftl b1 8))) (wrap W64 (Z.shiftl b2 16))) (wrap W64 (Z.shiftl b3 24))) (wrap W64 (Z.shiftl b4 32)))
-    (wrap W64 (Z.shiftl b5 40))) (wrap W64 (Z.shiftl b6 48))) (wrap W64 (Z.shiftl b7 56)) =
-  little [b0; b1; b2; b3; b4; b5; b6; b7].
-Proof.
-  intros H.
-  unfold bytes, words in H. repeat match goal with X : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in X as [? X] end.
-  assert (R0 : 0 <= b0 < 2 ^ 8) by assumption.
-  destruct (lor_byte b0 b1 8 ltac:(lia) R0 ltac:(assumption)) as [-> R1].
-  destruct (lor_byte _ b2 16 ltac:(lia) R1 ltac:(assumption)) as [-> R2].
-  destruct (lor_byte _ b3 24 ltac:(lia) R2 ltac:(assumption)) as [-> R3].
-  destruct (lor_byte _ b4 32 ltac:(lia) R3 ltac:(assumption)) as [-> R4].
-  destruct (lor_byte _ b5 40 ltac:(lia) R4 ltac:(assumption)) as [-> R5].
-  destruct (lor_byte _ b6 48 ltac:(lia) R5 ltac:(assumption)) as [-> R6].
-  destruct (lor_byte _ b7 56 ltac:(lia) R6 ltac:(assumption)) as [-> R7].
-  cbn [little]. rewrite Z.shiftl_0_l, Z.lxor_0_r, !Z.shiftl_lxor, !Z.shiftl_shiftl, !xor_assoc by lia. reflexivity.
-Qed.
-
-Lemma part_8 i l : 0 <= i -> i + 8 <= zlen l ->
-  part i 8 l = [znth l i; znth l (i + 1); znth l (i + 2); znth l (i + 3); znth l (i + 4); znth l (i + 5); znth l (i + 6); znth l (i + 7)].
-Proof.
-  intros. rewrite (part_cons i 8), (part_cons (i + 1) (8 - 1)), (part_cons (i + 1 + 1) (8 - 1 - 1)),
-    (part_cons (i + 1 + 1 + 1)), (part_cons (i + 1 + 1 + 1 + 1)), (part_cons (i + 1 + 1 + 1 + 1 + 1)),
-    (part_cons (i + 1 + 1 + 1 + 1 + 1 + 1)), (part_cons (i + 1 + 1 + 1 + 1 + 1 + 1 + 1)) by lia.
-  rewrite <- !Z.add_assoc. reflexivity.
 Qed.
 
 Lemma part_bytes from count l : bytes l -> bytes (part from count l).
 Proof. intros. apply words_ztake, words_zdrop. assumption. Qed.
 
-(** The word that the program loads at [i]. *)
-Definition word_at (l : list Z) (i : Z) : Z := little (part i 8 l).
-
-Lemma word_at_word l i : bytes l -> 0 <= i -> i + 8 <= zlen l -> word W64 (word_at l i).
-Proof.
-  intros Hl Hi Hn. pose proof (little_range (part i 8 l) (part_bytes _ _ _ Hl)) as R.
-  unfold part in R at 3. rewrite zlen_ztake in R by (rewrite zlen_zdrop; lia). exact R.
-Qed.
-
-Lemma load_word l i : bytes l -> 0 <= i -> i + 8 <= zlen l ->
-  Z.lor (Z.lor (Z.lor (Z.lor (Z.lor (Z.lor (Z.lor (znth l i)
-    (wrap W64 (Z.shiftl (znth l (i + 1)) 8))) (wrap W64 (Z.shiftl (znth l (i + 2)) 16)))
-    (wrap W64 (Z.shiftl (znth l (i + 3)) 24))) (wrap W64 (Z.shiftl (znth l (i + 4)) 32)))
-    (wrap W64 (Z.shiftl (znth l (i + 5)) 40))) (wrap W64 (Z.shiftl (znth l (i + 6)) 48)))
-    (wrap W64 (Z.shiftl (znth l (i + 7)) 56)) = word_at l i.
-Proof.
-  intros Hl Hi Hn. unfold word_at. pose proof (part_bytes i 8 l Hl) as H. rewrite part_8 in * by lia.
-  apply load64_little, H.
-Qed.
+Lemma part_length from count l : 0 <= from -> 0 <= count -> from + count <= zlen l -> zlen (part from count l) = count.
+Proof. intros. unfold part. apply zlen_ztake. rewrite zlen_zdrop; lia. Qed.
 
 (** Sixteen bytes at once. *)
 Lemma steps_16 l i v : bytes l -> 0 <= i -> i + 16 <= zlen l ->
-  steps (part i 16 l) v = Z.lxor (shift 128 (Z.lxor v (word_at l i))) (shift 64 (word_at l (i + 8))).
+  steps (part i 16 l) v = Z.lxor (shift 128 (Z.lxor v (load64 l i))) (shift 64 (load64 l (i + 8))).
 Proof.
   intros Hl Hi Hn. change 16 with (8 + 8) at 1. rewrite part_add by lia.
   assert (L : forall j, 0 <= j -> j + 8 <= zlen l -> length (part j 8 l) = 8%nat).
-  { intros j Hj Hj'. rewrite part_8 by lia. reflexivity. }
-  rewrite steps_little, app_length, !L by lia. rewrite little_app.
-  replace (zlen (part i 8 l)) with 8 by (unfold zlen; rewrite L by lia; reflexivity).
-  fold (word_at l i) (word_at l (i + 8)).
+  { intros j Hj Hj'. apply Nat2Z.inj. exact (part_length j 8 l Hj ltac:(lia) Hj'). }
+  rewrite steps_gather, app_length, !L by lia. rewrite gather_app, part_length by lia.
+  rewrite !gather_little by (apply part_bytes, Hl).
   change (8 * (8 + 8))%nat with (64 + 64)%nat. rewrite <- xor_assoc, (shift_lxor _ (Z.lxor v _)). f_equal.
-  exact (shift_shiftl_more 64 64 (word_at l (i + 8))).
+  exact (shift_shiftl_more 64 64 (load64 l (i + 8))).
 Qed.
 
 (** One byte by the first table. *)
@@ -144,13 +75,6 @@ Proof.
 Qed.
 
 (** * The program *)
-
-(** The indices of a load of eight bytes: sums that do not wrap, and stay inside. *)
-Ltac vc_index :=
-  repeat match goal with
-  | |- context [wrap W64 (?a + ?b)] => rewrite (wrap_small W64 (a + b)) by (cbn [modulus]; lia)
-  end;
-  repeat match goal with |- (_ <= _ < _) /\ _ => split; [lia|] end.
 
 Section Update.
 Variables (data : list Z) (value : Z).
@@ -167,7 +91,7 @@ Proof.
 Qed.
 
 Lemma register_16 i : 0 <= i -> i + 16 <= zlen data ->
-  register (i + 16) = Z.lxor (shift 128 (Z.lxor (register i) (word_at data i))) (shift 64 (word_at data (i + 8))).
+  register (i + 16) = Z.lxor (shift 128 (Z.lxor (register i) (load64 data i))) (shift 64 (load64 data (i + 8))).
 Proof.
   intros. unfold register at 1. rewrite ztake_part by lia. rewrite steps_app. apply steps_16; auto.
 Qed.
@@ -200,17 +124,15 @@ Proof.
     + split; [reflexivity|]. lia.
     + intros [[i x] y] s c (-> & Hi & Hc). cbn [fst]. split; [lia|]. unfold at_byte, tables. vc_exp.
       vc_wraps. split; intros Hb; vc_cond Hb.
-      * apply wp_seq. vc_hidden wp_assign. vc_index.
-        rewrite (load_word data i Hd) by lia.
-        apply wp_seq. vc_hidden wp_assign. vc_index. rewrite (load_word data (i + 8) Hd) by lia.
-        pose proof (word_at_word data i Hd ltac:(lia) ltac:(lia)) as W0.
-        pose proof (word_at_word data (i + 8) Hd ltac:(lia) ltac:(lia)) as W1.
-        assert (WX : word W64 (Z.lxor (register i) (word_at data i))).
+      * apply wp_seq. vc_step. vc_wraps. vc_step. apply wp_seq. vc_step. vc_wraps. vc_step.
+        pose proof (load64_word data i Hd ltac:(lia) ltac:(lia)) as W0.
+        pose proof (load64_word data (i + 8) Hd ltac:(lia) ltac:(lia)) as W1.
+        assert (WX : word W64 (Z.lxor (register i) (load64 data i))).
         { apply word_lxor; [|exact W0]. pose proof (register_word i) as R. unfold word in *. cbn [modulus] in *. lia. }
         apply wp_seq. vc_call Fast.slice.
         destruct (slice_spec [] _ _ WX W1) as (n & ws & Bs & R & -> & -> & ->).
         eexists 2, _, _. split; [exact R|]. vc_compute. rewrite <- register_16 by lia.
-        vc. exists (i + 16, Some (Z.lxor (register i) (word_at data i)), Some (word_at data (i + 8))). cbn [fst].
+        vc. exists (i + 16, Some (Z.lxor (register i) (load64 data i)), Some (load64 data (i + 8))). cbn [fst].
         split; [lia|]. split; [reflexivity|]. lia.
       * exists i, x, y. split; [reflexivity|]. lia.
   - intros s c (i & x & y & -> & Hi & Hi' & Hc).
