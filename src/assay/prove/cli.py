@@ -2,7 +2,7 @@
 
 import typer
 
-from assay.prove.commands import certificate, check, gallery, new, print_program
+from assay.prove.commands import certificate, check, gallery, new, print_program, report
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -17,3 +17,4 @@ app.command()(check.check)
 app.command(name="print")(print_program.print_program)
 app.command()(certificate.certificate)
 app.command()(gallery.gallery)
+app.command()(report.report)

@@ -46,9 +46,10 @@ honest(
     "own_notations",
     "The submission has notations, scopes and abbreviations of its own, = among them.",
     """Declare Scope own_scope.
+Delimit Scope own_scope with own.
 Notation "x = y" := (x = y \\/ False) : own_scope.
 Notation "a '⊕' b" := (a + b) (at level 50) : own_scope.
-Definition both (a b : nat) : Prop := (a ⊕ b = b ⊕ a)%own_scope.
+Definition both (a b : nat) : Prop := (a ⊕ b = b ⊕ a)%own.
 """
     + ADDITION,
 )

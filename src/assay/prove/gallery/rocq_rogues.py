@@ -190,7 +190,7 @@ rogue(
     "assumption",
 )
 _POSITIVITY = """Inductive bad := make (f : bad -> False).
-{after}Definition use (b : bad) : False := match b with make f => f b end.
+{after}Lemma use : bad -> False. Proof. intros b. destruct b as [f] eqn:E. exact (f b). Qed.
 Definition t1 : Statement.T1 := match use (make use) with end."""
 rogue(
     "positivity_off",

@@ -1,0 +1,41 @@
+"""`assay prove report`: a component's check as a page that opens in any browser."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.core.verdict import Outcome
+from assay.prove.commands.check import Folder, Fuzz, SandboxName, document, run_check
+from assay.terminal import Json, command, emit, err, finish
+
+
+@command
+def report(
+    folder: Folder,
+    html: Annotated[Path | None, typer.Option(help="Where the page goes [default: NAME.html].")] = None,
+    fuzz: Fuzz = 20_000,
+    speed: Annotated[
+        bool, typer.Option("--speed", help="Measure the speed too: this runs the component and its tests unconfined.")
+    ] = False,
+    sandbox: SandboxName = "bubblewrap",
+    json_: Json = False,
+) -> None:
+    """Check a component and write a page: gates, statements, what is trusted, what is not proved."""
+    from assay.prove.report import report_page
+    from assay.web.page import write_page
+
+    checked = run_check(folder, [], fuzz, sandbox, quiet=json_)
+    accepted = checked.verdict().outcome is Outcome.ACCEPTED
+    measured = ()
+    if speed and accepted:
+        from assay.prove.speed import speeds
+
+        measured = speeds(checked.component)
+    dest = html or Path(f"{checked.component.name}.html")
+    write_page(dest, report_page(checked, measured))
+    if json_:
+        emit({**document(checked, None), "page": str(dest.absolute())})
+    else:
+        err.print(f"Page: {dest.absolute()}", markup=False, soft_wrap=True)
+    finish(accepted)
