@@ -254,7 +254,7 @@ def lines(series: Sequence[Line], *, title: str, x: str, y: str, log_x: bool = F
         path = "L".join(f"{10 * across(px):.1f} {down(py):.1f}" for px, py in line.points)
         drawing.add(inner, "path", f"line {line.kind}", d=f"M{path}")
     for line, at in zip(series, _apart([down(line.points[-1][1]) for line in series], 15, top + height), strict=True):
-        drawing.text(svg, f"tick start name {line.kind}", 101 - right, at + 4, line.label)
+        drawing.text(svg, f"tick start name {line.kind}", across(line.points[-1][0]) + 1, at + 4, line.label)
     return drawing.markup(svg)
 
 

@@ -50,12 +50,13 @@ def simulate(
     err.print("Preparing the text")
     corpus = Corpus(store, build_shards(chosen.data, store), chosen.model.context)
     network = Network(chosen, corpus, cast, folder, seed=seed)
+    untrained = network.untrained_loss()
     count, begun = rounds or chosen.rounds, time.monotonic()
     results = network.run(count, lambda result: _tell(result, cast, count, time.monotonic() - begun))
     summary = summarise(cast, results)
     step = sum(peer.seconds for peer in network.peers) / max(1, sum(peer.steps for peer in network.peers))
     picture = folder / "report.html"
-    page.write(picture, chosen, cast, results, summary, Link(up, down), step, parameters(chosen.model))
+    page.write(picture, chosen, cast, results, summary, Link(up, down), step, parameters(chosen.model), untrained)
     if json_:
         emit(
             {

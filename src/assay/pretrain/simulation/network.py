@@ -107,6 +107,10 @@ class Network:
             made = Validator if kind == "honest" else LIARS[kind]
             self.validators.append(made(seat))
 
+    def untrained_loss(self) -> float:
+        """Of the parameters that the run begins with, on the validation text."""
+        return self.bench.validation_loss(self.bench.initial(), self.validation_batches())
+
     @property
     def chain(self) -> Chain:
         return self.validators[0].seat.chain

@@ -37,6 +37,7 @@ def write(
     link: Link,
     step_seconds: float,
     parameters: int,
+    untrained: float,
 ) -> None:
     """Write the page; it appears (or is replaced) only when it is whole."""
     values = {
@@ -44,11 +45,11 @@ def write(
         "recipe": recipe,
         "cast": cast,
         "parameters": parameters,
-        "first": results[0],
+        "untrained": untrained,
         "last": results[-1],
         "summary": summary,
         "peers": table(cast, results),
-        "plots": pictures(recipe, results, link, step_seconds, parameters),
+        "plots": pictures(recipe, results, link, step_seconds, parameters, untrained),
         "grid": grid(cast, results),
         "link": link,
     }
@@ -77,11 +78,16 @@ def table(cast: Cast, results: Sequence[RoundResult]) -> list[Peer]:
 
 
 def pictures(
-    recipe: Recipe, results: Sequence[RoundResult], link: Link, step_seconds: float, parameters: int
+    recipe: Recipe,
+    results: Sequence[RoundResult],
+    link: Link,
+    step_seconds: float,
+    parameters: int,
+    untrained: float,
 ) -> list[tuple[str, Markup]]:
     """Loss against tokens, against bytes that a peer sent, and against time under a stated network."""
     y = "validation loss, nats per token"
-    tokens = [(float(r.tokens), r.loss) for r in results]
+    tokens = [(0.0, untrained), *((float(r.tokens), r.loss) for r in results)]
     sent, sparse, dense, clock, slow = 0.0, [], [], 0.0, []
     seconds = []
     for number, result in enumerate(results, 1):
@@ -117,7 +123,7 @@ def pictures(
         ),
         (
             f"Against time, if every peer had a link of {link.up:g} Mb/s up and {link.down:g} Mb/s down and took "
-            f"{step_seconds:g} s a step. The chain's fixed phases are left out.",
+            f"{step_seconds:.2g} s a step. The chain's fixed phases are left out.",
             plots.lines(
                 [Line(this, seconds, "one"), Line(other, slow, "two")],
                 title="Loss against time",
