@@ -1,5 +1,6 @@
 """Lines over one another: inside the plot, named where they end, and the names do not cover one another."""
 
+import itertools
 import re
 from xml.etree import ElementTree
 
@@ -32,7 +33,7 @@ def test_a_line_falls_to_the_right_and_stays_inside(log_x: bool) -> None:
 def test_names_of_lines_that_end_together_stand_apart() -> None:
     svg = drawn(*(Line(f"line {n}", [(1.0, 2.0), (2.0, 1.0 + n / 1000)], "one") for n in range(3)))
     heights = sorted(float(e.get("y", "0")) for e in svg.iter("text") if (e.text or "").startswith("line"))
-    assert len(heights) == 3 and min(b - a for a, b in zip(heights, heights[1:], strict=False)) >= 14.9
+    assert len(heights) == 3 and min(b - a for a, b in itertools.pairwise(heights)) >= 14.9
 
 
 def test_a_logarithmic_axis_has_no_place_for_zero() -> None:
