@@ -146,6 +146,14 @@ def test_11_two_bad_marks_do_not_make_a_good_one() -> None:
     assert judged.marks[1].weight > 0
 
 
+@pytest.mark.parametrize(("mu", "average"), [(5.0, 0.9), (40.0, -0.9)])
+def test_11_one_bad_mark_is_enough_for_nothing(mu: float, average: float) -> None:
+    one = Standing(uid=0, joined=0, mu=mu, sigma=8.0, average=average, evaluations=5, last_evaluated=9)
+    seen = [good(0, 10, losses=losses(0.01, 0.0)), good(1, 10, losses=losses())]
+    judged = judge(recipe(), Standings(round=9, peers=(one,)), evidence(10, seen), beacon(10))
+    assert judged.standings.of(0, 0).score == 0.0
+
+
 def test_12_doing_nothing_is_not_paid_for_what_was_done_before() -> None:
     """The original went on paying three quarters of the last score to peers that did not deliver."""
     away = lambda uid, r: faulty(uid, Fault.ABSENT) if uid == 1 and r >= 12 else good(uid, r)  # noqa: E731

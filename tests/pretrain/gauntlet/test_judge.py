@@ -126,9 +126,9 @@ def test_half_of_the_last_eight_missed_bans_for_twenty_rounds() -> None:
 
 
 def test_a_joiner_that_misses_its_first_rounds_is_not_banned() -> None:
-    behave = lambda uid, r: faulty(uid, Fault.ABSENT) if uid == 7 and r < 5 else good(uid, r)  # noqa: E731
+    behave = lambda uid, r: faulty(uid, Fault.ABSENT) if uid == 7 and r < 6 else good(uid, r)  # noqa: E731
     run = Run(recipe(), behave, joined=EIGHT | {7: 2}).play(8)
-    assert run.first(7, "selected") == 5
+    assert run.first(7, "selected") == 6
     assert run.history[-1].standings.of(7, 0).banned_until == 0
 
 
@@ -169,6 +169,15 @@ def test_one_who_cheats_only_now_and_then_is_found_as_well() -> None:
         found.append(run.first(0, "expelled"))
     assert all(round_ is not None for round_ in found)
     assert sorted(found)[10] < 12  # type: ignore[type-var]
+
+
+def test_in_the_round_in_which_it_is_expelled_a_peer_gets_nothing() -> None:
+    run = Run(recipe(), good, lambda uid, r: MISMATCH if uid == 3 and r >= 12 else MATCH, joined=EIGHT).play(18)
+    last = run.first(3, "expelled")
+    assert last is not None and last >= 12
+    assert run.history[11].marks[3].weight > 0
+    mark = run.history[last].marks[3]
+    assert (mark.weight, mark.selected, mark.cleared) == (0, False, False)
 
 
 def test_an_expelled_peer_stays_expelled_and_is_never_selected_again() -> None:
@@ -314,6 +323,7 @@ def test_a_peer_out_of_sync_is_slashed_and_one_far_behind_is_out() -> None:
     assert judged.selected == [0, 1]
     assert Note.OUT_OF_SYNC in notes(judged, 1)
     assert judged.marks[0].weight > judged.marks[1].weight > judged.marks[2].weight == 0
+    assert judged.results[1].score == pytest.approx(0.75 * standing(judged, 1).score, abs=1e-6) > 0
 
 
 # Copies ---------------------------------------------------------------------------------------------------------------
@@ -374,6 +384,8 @@ def test_of_two_alike_the_one_that_cannot_be_reproduced_is_the_copy_even_if_it_c
     assert 0 in judged.selected
     judged = twins(first=MATCH, second=MISMATCH)
     assert judged.marks[0].expelled and 1 in judged.selected
+    judged = twins(first=MISMATCH, second=None)
+    assert 0 in judged.selected
 
 
 def test_of_two_alike_one_reproduced_the_other_is_the_copy() -> None:

@@ -399,7 +399,7 @@ def _payable(cases: Mapping[int, _Case], gains: Mapping[int, float]) -> dict[int
     able = {
         uid: _worth(case)
         for uid, case in cases.items()
-        if case.counted and not case.notes & UNPAID and gains.get(uid, 1.0) > 0 and case.sync_score
+        if case.sync_score and not case.notes & UNPAID and gains.get(uid, 1.0) > 0  # none without valid work
     }
     return {uid: worth for uid, worth in able.items() if worth >= SMALLEST_SCORE}
 
