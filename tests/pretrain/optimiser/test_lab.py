@@ -89,6 +89,37 @@ def test_a_result_under_another_name_is_refused(tmp_path, results):
         experiments.read_result(tmp_path, other)
 
 
+def test_the_best_rates_that_were_tried_are_used_by_what_follows(tmp_path):
+    assert experiments.read_tuned(tmp_path) == experiments.TUNED
+    cases = list(experiments.tune(SMALL))
+    best = {"adamw": 7, "diloco": 11, "sparseloco": 5}
+    rows = []
+    for number, case in enumerate(cases):
+        method = case.settings.method
+        mine = [one for one in cases if one.settings.method == method]
+        _, result = made(method, 0, 1.0 if mine.index(case) == best[method] % len(mine) else 2.0 + number)
+        rows.append((case, result))
+    experiments.write_tuned(tmp_path, rows)
+    tuned = experiments.read_tuned(tmp_path)
+    for case in experiments.compare(SMALL, 1, tuned):
+        mine = [one for one in cases if one.settings.method == case.label]
+        chosen = mine[best[case.label] % len(mine)].settings
+        assert case.settings == chosen.model_copy(update={"seed": 0})
+    (tmp_path / "tuned.json").write_text('{"adamw": {}}')
+    with pytest.raises(BadInput, match="run tune again"):
+        experiments.read_tuned(tmp_path)
+
+
+def test_the_ablation_changes_one_thing_at_a_time():
+    cases = list(experiments.ablate(SMALL, 1))
+    start = cases[0].settings.model_dump()
+    for case in cases[1:]:
+        changed = {name for name, value in case.settings.model_dump().items() if value != start[name]}
+        assert changed, case.label
+        assert len(changed - {"outer_rate"}) <= 1, case.label
+    assert len({case.settings.name for case in cases}) == len(cases)
+
+
 def made(method, seed, loss):
     settings = SMALL.model_copy(update={"method": method, "seed": seed})
     return Case("method", method, settings), Result(

@@ -43,7 +43,7 @@ def compare(
     json_: Json = False,
 ) -> None:
     """SparseLoCo, DiLoCo and data-parallel AdamW at equal tokens."""
-    cases = list(experiments.compare(_base(model, peers, tokens), seeds))
+    cases = list(experiments.compare(_base(model, peers, tokens), seeds, experiments.read_tuned(out_)))
     rows = _run(cases, out_, data, jobs, json_, report.compare_table, docs, "compare", _IMAGE)
     plot = (docs / _PLOT) if docs else out_ / "compare.svg"
     report.plot_comparison(rows, plot, report.Network())
@@ -63,7 +63,7 @@ def ablate(
     json_: Json = False,
 ) -> None:
     """One setting of SparseLoCo changed at a time."""
-    cases = list(experiments.ablate(_base(model, peers, tokens), seeds))
+    cases = list(experiments.ablate(_base(model, peers, tokens), seeds, experiments.read_tuned(out_)))
     _run(cases, out_, data, jobs, json_, report.ablation_table, docs, "ablate")
 
 
@@ -79,9 +79,9 @@ def tune(
     docs: Docs = None,
     json_: Json = False,
 ) -> None:
-    """A grid of learning rates for each method, on a seed that no comparison uses."""
+    """A grid of rates for each method, on a seed that no comparison uses. The best are used by what runs into OUT."""
     cases = list(experiments.tune(_base(model, peers, tokens)))
-    _run(cases, out_, data, jobs, json_, report.tuning_table, docs, "tune")
+    experiments.write_tuned(out_, _run(cases, out_, data, jobs, json_, report.tuning_table, docs, "tune"))
 
 
 @app.command()
@@ -97,7 +97,7 @@ def robust(
     json_: Json = False,
 ) -> None:
     """The aggregates with two of eight peers attacking."""
-    cases = list(experiments.robust(_base(model, 8, tokens), seeds))
+    cases = list(experiments.robust(_base(model, 8, tokens), seeds, experiments.read_tuned(out_)))
     _run(cases, out_, data, jobs, json_, report.robust_table, docs, "robust")
 
 

@@ -3,14 +3,15 @@
 A finished run is one JSON file in the output folder, named for its settings; a run whose file is there is not repeated.
 """
 
+import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -21,13 +22,16 @@ from assay.pretrain.lab.text import read_text
 
 _MAX_RESULT = 1 << 20  # bytes; a result has about two thousand
 
-# Found by `tune` on seed 100, which no comparison uses; the same grid of rates for all three methods.
-TUNED: dict[Method, dict[str, Any]] = {
-    "adamw": {"inner_rate": 2e-3},
-    "diloco": {"inner_rate": 2e-3, "outer_rate": 0.7, "momentum": 0.9},
-    "sparseloco": {"inner_rate": 2e-3, "outer_rate": 1.0, "error_decay": 0.95},
+Tuned = Mapping[Method, Mapping[str, Any]]
+
+# What the comparison uses where `tune` has not been run into the same folder. From a search at reduced size.
+TUNED: Tuned = {
+    "adamw": {"inner_rate": 4e-3},
+    "diloco": {"inner_rate": 4e-3, "outer_rate": 1.0, "momentum": 0.0},
+    "sparseloco": {"inner_rate": 4e-3, "outer_rate": 2.0, "error_decay": 0.95},
 }
-TUNING_SEED = 100
+TUNING_SEED = 100  # which no comparison uses
+_TUNED_FILE = "tuned.json"
 
 
 @dataclass(frozen=True)
@@ -39,57 +43,94 @@ class Case:
     settings: Settings
 
 
-def compare(base: Settings, seeds: int) -> Iterator[Case]:
+def compare(base: Settings, seeds: int, tuned: Tuned = TUNED) -> Iterator[Case]:
     """Must show: SparseLoCo, DiLoCo and data-parallel AdamW at equal tokens."""
     for seed in range(seeds):
         for method in ("sparseloco", "diloco", "adamw"):
-            yield Case("method", method, _of(base, method, seed=seed))
+            yield Case("method", method, _of(base, tuned, method, seed=seed))
 
 
-def ablate(base: Settings, seeds: int) -> Iterator[Case]:
+def ablate(base: Settings, seeds: int, tuned: Tuned = TUNED) -> Iterator[Case]:
     """One setting of SparseLoCo changed at a time."""
-    changes: list[tuple[str, str, dict[str, Any]]] = [("as published", "all", {})]
-    changes += [("k", str(k), {"keep": k}) for k in (16, 32, 128, 256)]
-    changes += [("beta", str(beta), {"error_decay": beta}) for beta in (0.0, 0.5, 0.8, 1.0)]
-    changes += [("H", str(steps), {"inner_steps": steps}) for steps in (5, 30, 60)]
-    changes += [("quantiser", q, {"quantiser": q}) for q in ("1 bit", "float32", "original")]
+    start = _of(base, tuned, "sparseloco")
+    rate = start.outer_rate
+    changes: list[tuple[str, str, dict[str, Any]]] = [("nothing", "", {})]
+    changes += [("k", str(k), {"keep": k}) for k in (16, 32, 64, 128, 256)]
+    changes += [("beta", str(beta), {"error_decay": beta}) for beta in (0.0, 0.5, 0.8, 0.95, 0.99, 1.0)]
+    changes += [("H", str(steps), {"inner_steps": steps}) for steps in (5, 15, 30, 60)]
+    changes += [("quantiser", name, {"quantiser": name}) for name in ("1 bit", "float32", "original")]
     changes += [("aggregate", how, {"aggregate": how}) for how in ("agreement", "geometric_median")]
-    senders = [("mean_of_senders", rate) for rate in (1.0, 0.5, 0.25)]
-    changes += [("aggregate", f"{how}, rate {r:g}", {"aggregate": how, "outer_rate": r}) for how, r in senders]
-    changes += [("delayed", f"rate {r:g}", {"delayed": True, "outer_rate": r}) for r in (1.0, 0.5)]
+    for share in (1.0, 0.5, 0.25):
+        change = {"aggregate": "mean_of_senders", "outer_rate": share * rate}
+        changes.append(("aggregate", f"mean_of_senders, outer rate {share * rate:g}", change))
+    changes += [("clip", "none", {"clip": "none"})]
+    changes += [("outer rate", f"{share * rate:g}", {"outer_rate": share * rate}) for share in (0.5, 2.0)]
+    for share in (1.0, 0.5):
+        changes.append(("delayed", f"outer rate {share * rate:g}", {"delayed": True, "outer_rate": share * rate}))
     for seed in range(seeds):
         for table, label, change in changes:
-            yield Case(table, label, _of(base, "sparseloco", seed=seed, **change))
+            if not change or start.model_copy(update=change) != start:
+                yield Case(table, label, _of(base, tuned, "sparseloco", seed=seed, **change))
 
 
 def tune(base: Settings, rates: Sequence[float] = (1e-3, 2e-3, 4e-3)) -> Iterator[Case]:
-    """The learning rates of each method, on a seed of its own."""
+    """Rates of each method on a seed of its own; DiLoCo as published, with less momentum, and as plain averaging."""
     for rate in rates:
-        yield Case("adamw", f"inner {rate:g}", _of(base, "adamw", seed=TUNING_SEED, inner_rate=rate))
-        for outer in (0.5, 0.7, 0.9):
-            change = {"inner_rate": rate, "outer_rate": outer}
-            yield Case("diloco", f"inner {rate:g}, outer {outer:g}", _of(base, "diloco", seed=TUNING_SEED, **change))
-        for outer in (0.7, 1.0, 1.5):
-            change = {"inner_rate": rate, "outer_rate": outer}
-            label = f"inner {rate:g}, outer {outer:g}"
-            yield Case("sparseloco", label, _of(base, "sparseloco", seed=TUNING_SEED, **change))
+        tried: list[tuple[Method, str, dict[str, Any]]] = [("adamw", "", {})]
+        for outer, momentum in ((0.7, 0.9), (0.7, 0.5), (1.0, 0.0)):
+            change = {"outer_rate": outer, "momentum": momentum}
+            tried.append(("diloco", f", outer {outer:g}, momentum {momentum:g}", change))
+        for outer, decay in ((1.0, 0.95), (2.0, 0.95), (1.0, 0.99), (2.0, 0.99)):
+            change = {"outer_rate": outer, "error_decay": decay}
+            tried.append(("sparseloco", f", outer {outer:g}, beta {decay:g}", change))
+        for method, label, change in tried:
+            settings = _of(base, TUNED, method, seed=TUNING_SEED, inner_rate=rate, **change)
+            yield Case(method, f"inner {rate:g}{label}", settings)
 
 
-def robust(base: Settings, seeds: int) -> Iterator[Case]:
+def robust(base: Settings, seeds: int, tuned: Tuned = TUNED) -> Iterator[Case]:
     """Two of eight peers attack: what each aggregate makes of it. Clean runs have six honest peers and nobody else."""
-    rules = ("mean", "geometric_median", "agreement")
     for seed in range(seeds):
-        for how in rules:
+        for how in ("mean", "geometric_median", "agreement"):
             common = {"seed": seed, "aggregate": how}
-            clean = _of(base, "sparseloco", **common).model_copy(update={"peers": base.peers - 2})
-            yield Case(how, "clean, 6 peers", clean)
-            yield Case(how, "clean, 8 peers", _of(base, "sparseloco", **common))
+            clean = _of(base, tuned, "sparseloco", **common)
+            yield Case(how, "nobody, 6 peers", clean.model_copy(update={"peers": base.peers - 2}))
+            yield Case(how, "nobody, 8 peers", clean)
             for attack in ATTACKS:
-                yield Case(how, attack, _of(base, "sparseloco", attack=attack, attackers=2, **common))
+                yield Case(how, attack, clean.model_copy(update={"attack": attack, "attackers": 2}))
 
 
-def _of(base: Settings, method: Method, **changes: Any) -> Settings:
-    return Settings.model_validate({**base.model_dump(), **TUNED[method], "method": method, **changes})
+def _of(base: Settings, tuned: Tuned, method: Method, **changes: Any) -> Settings:
+    return Settings.model_validate({**base.model_dump(), **tuned[method], "method": method, **changes})
+
+
+# Rates -------------------------------------------------------------------------------------------------------------
+
+
+def write_tuned(out: Path, rows: Sequence[tuple[Case, Result]]) -> None:
+    """Keep each method's best rates beside the results, where the other experiments find them."""
+    best: dict[str, dict[str, float]] = {}
+    for case, _ in sorted(rows, key=lambda row: row[1].loss, reverse=True):
+        settings = case.settings.model_dump()
+        best[settings["method"]] = {name: settings[name] for name in TUNED[settings["method"]]}
+    (out / _TUNED_FILE).write_text(json.dumps(best, indent=1) + "\n")
+
+
+def read_tuned(out: Path) -> Tuned:
+    """What `tune` found in this folder, or TUNED."""
+    path = out / _TUNED_FILE
+    if not path.is_file():
+        return TUNED
+    if path.stat().st_size > _MAX_RESULT:
+        raise LimitExceeded(f"{path} has {path.stat().st_size} bytes; tuned rates have at most {_MAX_RESULT}.")
+    try:
+        found = json.loads(path.read_bytes())
+        same = {method: set(values) for method, values in found.items()} == {m: set(v) for m, v in TUNED.items()}
+    except (ValueError, TypeError, AttributeError):
+        same = False
+    if not same or not all(isinstance(v, float) for values in found.values() for v in values.values()):
+        raise BadInput(f"{path} does not hold the rates of the three methods: delete it, or run tune again.")
+    return cast(Tuned, found)
 
 
 # Running -----------------------------------------------------------------------------------------------------------

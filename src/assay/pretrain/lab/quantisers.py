@@ -16,7 +16,7 @@ from assay.pretrain import wire
 from assay.pretrain.aggregate import Sparse
 from assay.pretrain.sparseloco import SparseLoCo
 
-INDEX_BITS_ORIGINAL, VALUE_BITS_ORIGINAL = 12, 8  # what its payload has per value, beside a codebook per tensor
+INDEX_BITS = 12  # per value in the original payload; its own two-bit values take 8 bits each there
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Kept:
     shape: tuple[int, ...]
     where: Tensor
     amounts: Tensor
+    value_bits: int = 32
 
     def indices(self) -> Tensor:
         return self.where
@@ -58,7 +59,8 @@ class OriginalRounding(SparseLoCo):
         rounded = {}
         for name, part in kept.items():
             where = part.indices()
-            rounded[name] = Kept(tuple(part.shape), where, original_rounding(tensors[name].reshape(-1)[where]))
+            values = original_rounding(tensors[name].reshape(-1)[where])
+            rounded[name] = Kept(tuple(part.shape), where, values, value_bits=8)
         return cast(dict[str, wire.SparseTensor], rounded)
 
 
@@ -79,5 +81,5 @@ def payload_bytes(contribution: Mapping[str, Sparse]) -> int:
     """What a contribution weighs on the wire: real bytes, or, for another quantiser, its bits per value."""
     if all(isinstance(part, wire.SparseTensor) for part in contribution.values()):
         return len(wire.pack(cast(Mapping[str, wire.SparseTensor], contribution)))
-    values = sum(part.values().numel() for part in contribution.values())
-    return math.ceil(values * (INDEX_BITS_ORIGINAL + VALUE_BITS_ORIGINAL) / 8)
+    kept = cast(Mapping[str, Kept], contribution)
+    return math.ceil(sum(len(part.where) * (INDEX_BITS + part.value_bits) for part in kept.values()) / 8)

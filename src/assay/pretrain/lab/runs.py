@@ -54,8 +54,8 @@ class Settings(BaseModel):
     peers: int = 8
     steps: int = 960  # inner steps of each peer
     sequences: int = 1  # per peer and inner step
-    inner_steps: int = 15  # H
-    inner_rate: float = 2e-3
+    inner_steps: int = 5  # H; a short run needs as many rounds as a long one
+    inner_rate: float = 4e-3
     warmup: int = 60
     outer_rate: float = 1.0
     momentum: float = 0.9  # of DiLoCo
