@@ -1,8 +1,8 @@
 """Feed the parser what nobody should send: `python -m assay.pretrain.wire.fuzz --payloads 10000000 --seed 1 --json`.
 
 Mutated, cut, spliced, random and header-aware payloads, half of them with a checksum that fits. Each must be refused
-with a `WireError`, or accepted and written again to the same bytes, within ten seconds. `--state FILE` makes it resumable
-and keeps a payload that kills the process. One process per core, each with a seed and a file of its own.
+with a `WireError`, or accepted and written again to the same bytes, within ten seconds. `--state FILE` makes it
+resumable and keeps a payload that kills the process. One process per core, each with a seed and a file of its own.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from assay.core.errors import BadInput
 from assay.pretrain.wire import Limits, WireError, decode, encode, pack
 
 DEADLINE = 10  # seconds, after which the process is killed: a payload of this size takes about a millisecond
-BATCH = 2_000  # payloads between two looks at the clock, and at the state file
+BATCH = 1_000  # payloads between two looks at the clock, and at the state file
 SHAPES: dict[str, tuple[int, ...]] = {
     "model.embed.weight": (96, 64),
     "model.layers.0.mlp.weight": (64, 130),
@@ -77,11 +77,15 @@ def seeds() -> tuple[list[bytes], list[Limits]]:
     payloads = []
     for k, bits, density in ((64, 2, 1.0), (64, 1, 1.0), (64, 2, 0.01), (512, 2, 0.05), (4096, 1, 1.0)):
         made = {
-            name: torch.from_numpy((rng.standard_normal(shape) * (rng.random(shape) < density)).astype(np.float32))
+            name: torch.tensor(rng.standard_normal(shape) * (rng.random(shape) < density), dtype=torch.float32)
             for name, shape in SHAPES.items()
         }
         payloads.append(encode(made, k, bits))
-    payloads += [encode({}), encode({"w": torch.ones(1)}), encode({"w": torch.randn(3, 5, 7)}, 4096)]
+    payloads += [
+        encode({}),
+        encode({"w": torch.ones(1)}),
+        encode({"w": torch.linspace(-1, 1, 105).view(3, 5, 7)}, 4096),
+    ]
     strict = Limits.of(SHAPES, k=64, bits=2)
     return payloads, [strict, Limits(max_bytes=1 << 20, max_elements=1 << 20, max_tensors=64)]
 
@@ -135,42 +139,50 @@ def examine(data: bytes, limits: Limits) -> str:
     return ""
 
 
-def run(tally: Tally, payloads: int, state: Path | None = None) -> Tally:
-    """Go on to `payloads` in all, batch by batch; each batch is a function of the seed and its number."""
+def run(tally: Tally, payloads: int, state: Path | None = None, deadline: int = 0) -> Tally:
+    """Go on to `payloads` in all, batch by batch; each batch is a function of the seed and its number.
+
+    With a `deadline` (seconds) a payload that takes longer kills the process, even within a compiled loop.
+    """
     legal, limits = seeds()
     for data in legal:
         examine(data, limits[1])
     tally.largest_legal_bytes = max(map(len, legal))
     base = _peak()
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # kills even a compiled loop that does not end
+    if deadline:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
     while tally.done < payloads:
         rng = np.random.default_rng([tally.seed, tally.done // BATCH])
         batch = [mutate(rng, legal) for _ in range(min(BATCH, payloads - tally.done))]
-        _batch(tally, batch, limits, state)
+        _batch(tally, batch, limits, state, deadline)
         tally.extra_memory_bytes = max(tally.extra_memory_bytes, _peak() - base)
         _save(tally, state)
     return tally
 
 
-def _batch(tally: Tally, batch: list[bytes], limits: list[Limits], state: Path | None) -> None:
+def _batch(tally: Tally, batch: list[bytes], limits: list[Limits], state: Path | None, deadline: int = 0) -> None:
     rules: Counter[str] = Counter()
     begun = time.perf_counter()
     deadly = {failure["payload"] for failure in tally.failures if failure["kind"] == "died"}
+    file = os.open(state.with_suffix(".payload"), os.O_RDWR | os.O_CREAT, 0o600) if state is not None else None
     for number, data in enumerate(batch):
         if deadly and data.hex() in deadly:
             continue
-        if state is not None:
-            _remember(state, data)
-        signal.alarm(DEADLINE)
+        if file is not None:
+            _remember(file, data)
+        if deadline:
+            signal.alarm(deadline)
         start = time.perf_counter()
         try:
             rules[examine(data, limits[number % len(limits)])] += 1
         except Exception as error:
             what = "".join(traceback.format_exception(error, limit=-3))
             tally.failures.append({"kind": type(error).__name__, "payload": data.hex(), "what": what})
-        finally:
-            signal.alarm(0)
         tally.slowest_seconds = max(tally.slowest_seconds, time.perf_counter() - start)
+    if deadline:
+        signal.alarm(0)
+    if file is not None:
+        os.close(file)
     tally.accepted += rules.pop("", 0)
     for rule, count in rules.items():
         tally.refused[rule] = tally.refused.get(rule, 0) + count
@@ -178,10 +190,14 @@ def _batch(tally: Tally, batch: list[bytes], limits: list[Limits], state: Path |
     tally.seconds += time.perf_counter() - begun
 
 
-def _remember(state: Path, data: bytes) -> None:
-    """The payload at hand, in a file of its own: it is there if the process dies of it."""
-    with state.with_suffix(".payload").open("wb") as file:
-        file.write(data)
+def _remember(file: int, data: bytes) -> None:
+    """The payload at hand, with its length before it, in a file of its own: it is there if the process dies of it."""
+    os.pwrite(file, len(data).to_bytes(8, "little") + data, 0)
+
+
+def _remembered(path: Path) -> bytes | None:
+    raw = path.read_bytes() if path.exists() else b""
+    return raw[8 : 8 + int.from_bytes(raw[:8], "little")] if raw else None
 
 
 def _kills(data: bytes, limits: list[Limits]) -> bool:
@@ -218,8 +234,8 @@ def _load(seed: int, state: Path | None) -> Tally:
     tally = Tally(**json.loads(state.read_text()))
     if tally.seed != seed:
         raise BadInput(f"{state} is of seed {tally.seed}: give --seed {tally.seed}, or another file.")
-    last = state.with_suffix(".payload")
-    if last.exists() and _kills(data := last.read_bytes(), seeds()[1]):
+    data = _remembered(state.with_suffix(".payload"))
+    if data is not None and _kills(data, seeds()[1]):
         tally.failures.append({"kind": "died", "payload": data.hex(), "what": "The process died, or never came back."})
     return tally
 
@@ -232,7 +248,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     try:
-        tally = run(_load(asked.seed, asked.state), asked.payloads, asked.state)
+        tally = run(_load(asked.seed, asked.state), asked.payloads, asked.state, DEADLINE)
     except BadInput as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
