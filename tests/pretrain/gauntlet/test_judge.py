@@ -323,7 +323,7 @@ def test_a_peer_out_of_sync_is_slashed_and_one_far_behind_is_out() -> None:
     assert judged.selected == [0, 1]
     assert Note.OUT_OF_SYNC in notes(judged, 1)
     assert judged.marks[0].weight > judged.marks[1].weight > judged.marks[2].weight == 0
-    assert judged.results[1].score == pytest.approx(0.75 * standing(judged, 1).score, abs=1e-6) > 0
+    assert 0 < judged.results[1].score == pytest.approx(0.75 * standing(judged, 1).score, abs=1e-6)
 
 
 # Copies ---------------------------------------------------------------------------------------------------------------
