@@ -1,6 +1,6 @@
 """Recomputing a round from the chain and the stores: scores, selection, aggregate. Anyone can; it takes no key.
 
-What differs from what was published is a finding, in words. What cannot be recomputed, because a part is no longer to be
+What differs from what was published is a finding. What cannot be recomputed, because a part is no longer to be
 had, is said to be unknown and never taken for right.
 """
 
@@ -35,7 +35,7 @@ class Finding:
 
 
 class Auditor:
-    """Recomputes rounds of one run. `tolerance`: relative, for what is measured; 0 on the validators' kind of machine."""
+    """Recomputes a run's rounds. `tolerance`: relative, for what is measured; 0 on the validators' kind of machine"""
 
     def __init__(
         self, recipe: Recipe, chain: Chain, corpus: Corpus, stores: Stores, bench: Workbench, *, tolerance: float = 0.0

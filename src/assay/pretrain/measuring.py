@@ -250,8 +250,18 @@ class Measurer:
         working = self._with_lost_work(chain, stores, round_, member.uid, header.state_before, state)
         batches = list(self._samples(chain, member.uid, round_).batches())
         again = self._bench.work(parameters, working, batches, round_)
+        apart = 0.0
+        if again.state.digest != header.state_after:
+            left = self._state(stores, member, header.state_after, parameters, until)
+            if left is None:
+                return reexecution.refused(round_)
+            apart = left.difference(again.state)
         return reexecution.compare(
-            one.gradient, again.gradient, round_=round_, state_equal=again.state.digest == header.state_after
+            one.gradient,
+            again.gradient,
+            round_=round_,
+            state_equal=again.state.digest == header.state_after,
+            state_difference=apart,
         )
 
     def _state(

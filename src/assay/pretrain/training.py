@@ -7,6 +7,7 @@ contributions that were selected.
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -117,12 +118,28 @@ class PeerState:
             self.steps, self.first, self.second, {n: e + gradient[n].to_dense() for n, e in self.error.items()}
         )
 
+    def difference(self, other: "PeerState") -> float:
+        """|self - other| / |other| of the part that differs most; infinite if the step counts do."""
+        if self.steps != other.steps:
+            return math.inf
+        parts = ((self.first, other.first), (self.second, other.second), (self.error, other.error))
+        return max(_apart(mine, theirs) for mine, theirs in parts)
+
     def _flat(self) -> Parameters:
         # A float32 holds integers below 2^24 exactly.
         flat = {"steps": torch.tensor([self.steps >> 20, self.steps & 0xFFFFF], dtype=torch.float32)}
         for part, tensors in (("first", self.first), ("second", self.second), ("error", self.error)):
             flat |= {f"{part}/{name}": tensor for name, tensor in tensors.items()}
         return flat
+
+
+def _apart(mine: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> float:
+    """Relative difference of two sets of tensors, as vectors; each tensor in double precision."""
+    between = math.fsum(float((mine[name].double() - theirs[name].double()).square().sum()) for name in sorted(theirs))
+    size = math.fsum(float(theirs[name].double().square().sum()) for name in sorted(theirs))
+    if size == 0.0:
+        return 0.0 if between == 0.0 else math.inf
+    return math.sqrt(between / size)
 
 
 @dataclass(frozen=True)

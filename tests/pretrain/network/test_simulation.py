@@ -27,12 +27,12 @@ def test_the_same_run_again_is_the_same_to_the_last_bit(honest: Past, make_netwo
 @pytest.mark.slow
 def test_attackers_are_out_within_ten_rounds_and_get_nothing(make_network: MakeNetwork) -> None:
     """One of each family; `python -m assay.pretrain.simulation.campaign` runs them all."""
-    cast = Cast(4, ("sign-flip", "noisy-copy", "garbage", "withheld", "lazy"), ("honest",))
-    results = make_network(cast).run(6)
+    cast = Cast(4, ("sign-flip", "noisy-copy", "garbage", "withheld", "lazy", "forged-state"), ("honest",))
+    results = make_network(cast).run(7)
     summary = summarise(cast, results)
     assert summary.honest_expelled == []
     assert summary.captured == 0
-    assert max(summary.excluded_after.values()) <= 5
+    assert max(summary.excluded_after.values()) <= 6
     assert results[-1].selected == [0, 1, 2, 3]
 
 

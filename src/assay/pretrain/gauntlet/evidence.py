@@ -109,6 +109,7 @@ class Reexecution(Entry):
     share: Share = 0.0  # of the kept coordinates that were found again
     difference: Amount = 0.0  # relative difference of the values, as vectors
     state_equal: bool = False  # the state at the end has the digest that the peer had committed to
+    state_difference: Amount = 0.0  # else: relative difference of the two, as vectors, in the part that differs most
 
 
 class PeerEvidence(Entry):

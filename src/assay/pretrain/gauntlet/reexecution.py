@@ -23,9 +23,18 @@ MAX_RATIO = 1e6  # documents hold finite numbers only
 
 
 def compare(
-    submitted: "Mapping[str, SparseTensor]", recomputed: "Mapping[str, SparseTensor]", *, round_: int, state_equal: bool
+    submitted: "Mapping[str, SparseTensor]",
+    recomputed: "Mapping[str, SparseTensor]",
+    *,
+    round_: int,
+    state_equal: bool,
+    state_difference: float = 0.0,
 ) -> Reexecution:
-    """How near a peer's contribution is to the one that its samples, parameters and state lead to."""
+    """How near a peer's contribution is to the one that its samples, parameters and state lead to.
+
+    `state_difference`: the same of the state that it left, which the next round begins from. An honest contribution
+    with a made-up state behind it would carry the harm into the next one, and come out right there.
+    """
     from assay.pretrain.gauntlet.overlap import lay_out, merge  # judging needs `matches`, but neither numpy nor numba
 
     if sorted(submitted) != sorted(recomputed):
@@ -42,6 +51,7 @@ def compare(
         share=share,
         difference=_difference(mine, again),
         state_equal=state_equal,
+        state_difference=min(state_difference, MAX_RATIO),
     )
 
 
@@ -54,7 +64,8 @@ def matches(redone: Reexecution, settings: Gauntlet) -> bool:
     """Whether the work was done. `reexecution_overlap` 1.0 asks for equality to the bit, the final state included."""
     if settings.reexecution_overlap >= 1.0:
         return redone.share == 1.0 and redone.difference == 0.0 and redone.state_equal
-    return redone.share >= settings.reexecution_overlap and redone.difference <= MAX_DIFFERENCE
+    near = redone.share >= settings.reexecution_overlap and redone.difference <= MAX_DIFFERENCE
+    return near and (redone.state_equal or redone.state_difference <= MAX_DIFFERENCE)
 
 
 def _difference(mine: "Layout", again: "Layout") -> float:

@@ -472,6 +472,18 @@ class StateWithheld(SignFlip):
         pass
 
 
+class ForgedState(Attacker):
+    """Sends honest work, and plants a harmful direction in the state that the next round begins from.
+
+    What is done again from that state comes out right; only the round before gives it away.
+    """
+
+    def train(self, parameters: Parameters, state: PeerState, batches: list[Tensor], round_: int) -> Worked:
+        worked = super().train(parameters, state, batches, round_)
+        error = {name: e - 3 * worked.gradient[name].to_dense() for name, e in worked.state.error.items()}
+        return replace(worked, state=replace(worked.state, error=error))
+
+
 class ForgedSamples(CheapData):
     """Trains on data of its own, and names other samples."""
 
@@ -524,6 +536,7 @@ ATTACKS: dict[str, type[Attacker]] = {
     "equivocating": Equivocating,
     "state-withheld": StateWithheld,
     "forged-samples": ForgedSamples,
+    "forged-state": ForgedState,
 }
 
 MIXTURES: dict[str, tuple[str, str]] = {
