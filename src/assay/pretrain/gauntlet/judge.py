@@ -355,14 +355,19 @@ def sync_score(steps: float, settings: Gauntlet) -> float:
 
 
 def _trust(case: _Case, recipe: Recipe, now: int, peers: int) -> float:
-    """The moving average. Little of it counts as nothing, unless the work was reproduced lately: that proves more."""
+    """The moving average; where work is done again at least the floor, since that proves more than a noisy sign.
+
+    So it is for whoever was reproduced lately, and for newcomers whose signs were not nearly all wrong; their rewards
+    are held until they have been reproduced as well.
+    """
     settings, old = recipe.gauntlet, case.standing
     average = max(0.0, old.average)
-    if old.evaluations < settings.floor_after or average >= settings.floor:
+    new, lately = old.evaluations < settings.floor_after, now - choose.reexecution_interval(recipe, peers)
+    hopeful = new and old.average > -3 * settings.floor  # eight or nine wrong signs of nine end below
+    if settings.reexecutions and (hopeful or old.last_reexecuted >= max(0, lately)):
+        return max(average, settings.floor)
+    if new or average >= settings.floor:
         return average
-    lately = now - choose.reexecution_interval(recipe, peers)
-    if settings.reexecutions and old.last_reexecuted >= max(0, lately):
-        return settings.floor
     case.notes.add(Note.UNPROVEN_DATA)
     return 0.0
 
