@@ -5,11 +5,11 @@ The task's own files come from the task, never from the submission; of the submi
 
 from assay.core.arena import Examination, Report
 from assay.core.digest import Digest
-from assay.core.errors import AssayError, BadInput
+from assay.core.errors import AssayError
 from assay.core.sandbox import Sandbox
 from assay.core.scratch import scratch
 from assay.core.store import Store
-from assay.core.submission import read_submission
+from assay.core.submission import submission_to_verify
 from assay.core.verdict import Finding, Outcome, Severity, Verdict
 from assay.prove import tasks
 from assay.prove.check import check
@@ -19,15 +19,7 @@ from assay.prove.provers import Effort
 
 def verify(digest: Digest, store: Store, sandbox: Sandbox, report: Report) -> Examination:
     """Ask all four gates about a stored submission."""
-    handed_in = read_submission(digest, store)
-    task = tasks.find(handed_in.task.partition("/")[2])
-    if task.digest != handed_in.task_digest:
-        raise BadInput(
-            f"The submission was made for another version of {task.id} ({handed_in.task_digest}): verify it with the "
-            "version of Assay that made it."
-        )
-    if handed_in.inputs != tasks.stage(task, store):
-        raise BadInput("The submission names other inputs than its task has: it cannot be measured as that task.")
+    handed_in, task = submission_to_verify(digest, store, tasks.find, lambda task: tasks.stage(task, store))
     with scratch("verify") as place:
         store.get_tree(handed_in.inputs["trusted"], place / "proofs", LIMITS)
         submitted = store.get_tree(handed_in.model, place / "submitted", LIMITS)

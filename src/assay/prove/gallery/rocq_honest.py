@@ -169,7 +169,7 @@ honest(
     "The library mathcomp, whose structures change how everything is read.",
     """From mathcomp Require Import all_ssreflect.
 Theorem t1 : Statement.T1.
-Proof. by move=> n m; rewrite -plusE; exact: addnC. Qed.""",
+Proof. by move=> n m; rewrite !plusE addnC. Qed.""",
     needs="user-contrib/mathcomp",
 )
 SPECIMENS.append(

@@ -306,7 +306,7 @@ class Rocq:
         # which prints them in full.
         extra = [a for a in rests_on if not any(full == a or full.endswith("." + a) for full in self.names.axioms)]
         if extra:
-            said = f"{what} rests on what is not proved: {one_line('; '.join(extra), 400)}."
+            said = f"{what} rests on what is not proved: {one_line('; '.join(extra), 400).rstrip('.')}."
             evidence = tuple(Evidence(where=what, what=one_line(a, 300)) for a in extra[:50])
             return [Finding(rule="assumption", severity=Severity.VIOLATION, message=said, evidence=evidence)]
         return []
