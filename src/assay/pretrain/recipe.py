@@ -41,6 +41,12 @@ class Model(Part):
     norm_epsilon: float = 1e-6
     tied: bool = True  # the output layer is the embedding
 
+    @model_validator(mode="after")
+    def _heads_fit(self) -> Self:
+        if self.hidden % (2 * self.heads) or self.heads % self.kv_heads:
+            raise ValueError("hidden must be an even multiple of heads, and heads a multiple of kv_heads")
+        return self
+
 
 class DataPhase(Part):
     """From `first_round` on, what share of each peer's tokens comes from which source."""
@@ -160,7 +166,7 @@ class Gauntlet(Part):
     sync_limit: Amount = 3.0  # steps behind at which nothing is left
     sync_power: Amount = 2.5
     sync_slash_from: Amount = 2.0
-    overlap: tuple[float, float, float] = (0.4, 0.5, 0.6)  # halve, reset, expel
+    overlap: tuple[float, float, float] = (0.4, 0.5, 0.6)  # halve, reset, ban
     ban_rounds: Positive = 20
     contributors: Positive = 20  # aggregated per round, at most
     reserve: int = 10

@@ -216,6 +216,7 @@ def test_a_lost_state_is_forgiven_after_three_reproduced_rounds_and_not_before()
     shown = [r for r, judged in enumerate(run.history) if r > start and Note.REPRODUCED in notes(judged, 4)]
     back = next(r for r in range(start, 40) if 4 in run.history[r].selected)
     assert back == shown[2]
+    assert [run.history[r].marks[4].cleared for r in shown[:3]] == [False, False, True]
     assert run.first(4, "expelled") is None
 
 
