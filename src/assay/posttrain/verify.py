@@ -12,12 +12,12 @@ from pathlib import Path
 
 from assay.core.arena import Examination, Report
 from assay.core.digest import Digest
-from assay.core.errors import AssayError, BadInput, Unavailable
+from assay.core.errors import AssayError, Unavailable
 from assay.core.sandbox import NetworkRequest, Sandbox
 from assay.core.scratch import scratch
 from assay.core.statistics import mean_interval
 from assay.core.store import Store
-from assay.core.submission import read_submission
+from assay.core.submission import submission_to_verify
 from assay.core.task import Submission, Task
 from assay.core.verdict import Finding, Measure, Severity, Verdict, decide
 from assay.posttrain import intake, tasks
@@ -35,16 +35,7 @@ ACCURACY, BASE_ACCURACY, IMPROVEMENT = "accuracy", "base accuracy", "improvement
 
 def verify(digest: Digest, store: Store, sandbox: Sandbox, report: Report) -> Examination:
     """Measure and audit a stored submission. Equal submissions get equal measures on one kind of machine."""
-    handed_in = read_submission(digest, store)
-    task = tasks.find(handed_in.task.partition("/")[2])
-    if task.digest != handed_in.task_digest:
-        raise BadInput(
-            f"The submission was made for another version of {task.id} ({handed_in.task_digest}): verify it with the "
-            "version of Assay that made it."
-        )
-    # The document says what the worker was given; what it is measured on is the task's alone to say.
-    if handed_in.inputs != tasks.stage(task, store).to_json():
-        raise BadInput("The submission names other inputs than its task has: it cannot be measured as that task.")
+    handed_in, task = submission_to_verify(digest, store, tasks.find, lambda task: tasks.stage(task, store).to_json())
     evaluator = Evaluator(task, handed_in.inputs["base"], handed_in.inputs["hidden"], store, sandbox, report)
     items = evaluator.read_items()
     report("Auditing what was handed in")

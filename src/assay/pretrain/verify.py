@@ -15,7 +15,7 @@ from assay.core.errors import BadInput, Refused
 from assay.core.sandbox import Sandbox
 from assay.core.statistics import mean_interval
 from assay.core.store import Store
-from assay.core.submission import read_submission
+from assay.core.submission import submission_to_verify
 from assay.core.verdict import Evidence, Finding, Interval, Measure, Severity, Verdict, decide
 from assay.pretrain import tasks, wire
 from assay.pretrain.data import Corpus, assigned, drawn
@@ -42,16 +42,8 @@ def decode(data: bytes, recipe: Recipe, bench: Workbench) -> dict[str, SparseTen
 
 def verify(digest: Digest, store: Store, sandbox: Sandbox, report: Report) -> Examination:
     """Measure and audit a stored submission."""
-    handed_in = read_submission(digest, store)
-    task = tasks.find(handed_in.task.partition("/")[2])
-    if task.digest != handed_in.task_digest:
-        raise BadInput(
-            f"The submission was made for another version of {task.id} ({handed_in.task_digest}): verify it with the "
-            "version of Assay that made it."
-        )
-    staged = tasks.stage(task, store)
-    if handed_in.inputs != staged.to_json():
-        raise BadInput("The submission names other inputs than its task has: it cannot be measured as that task.")
+    handed_in, task = submission_to_verify(digest, store, tasks.find, lambda task: tasks.stage(task, store).to_json())
+    staged = tasks.Staged(**handed_in.inputs)
     recipe = tasks.recipe_of(staged.recipe, store)
     corpus, bench = Corpus(store, staged.corpus, recipe.model.context), Workbench(recipe)
     (entry,) = store.tree(handed_in.model).entries
