@@ -136,6 +136,7 @@ REWARD: immutable(uint256)
 PEERS: immutable(uint256)
 STRIKES: immutable(uint256)
 UNIT: immutable(uint256)
+born: public(immutable(uint256))  # the block: readers begin there
 
 # Members, by uid.
 members: public(uint256)
@@ -190,6 +191,7 @@ def __init__(given: Terms):
     PEERS = given.max_peers
     STRIKES = given.validator_strikes
     UNIT = given.unit
+    born = block.number
 
 
 # Joining and leaving

@@ -1,5 +1,6 @@
 """A real EVM node for tests: anvil from npm, on a free port, its clock moved by hand or running."""
 
+import ctypes
 import fcntl
 import json
 import os
@@ -7,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -22,9 +24,9 @@ MNEMONIC = "test test test test test test test test test test test junk"
 
 def installed_anvil() -> Path:
     """The program, installed once from npm; skips the test where that cannot be done."""
-    program = CACHE / VERSION / "node_modules" / ".bin" / "anvil"
-    if program.exists():
-        return program
+    found = _program()
+    if found:
+        return found
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("npm is not on this machine")
@@ -34,9 +36,20 @@ def installed_anvil() -> Path:
     with (CACHE / "lock").open("w") as lock:  # tests run in several processes
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    if done.returncode != 0 or not program.exists():
+    found = _program()
+    if done.returncode != 0 or found is None:
         pytest.skip(f"anvil cannot be installed from npm: {done.stderr.strip().splitlines()[-1:]}")
-    return program
+    return found
+
+
+def _program() -> Path | None:
+    """The binary itself: the wrapper beside it would outlive whoever started it."""
+    return next(iter(sorted((CACHE / VERSION / "node_modules" / "@foundry-rs").glob("anvil-*/bin/anvil"))), None)
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def account_key(number: int) -> str:
@@ -67,7 +80,9 @@ class Anvil:
         kept = ["--state", str(self.state)] if self.state else []
         command = [str(self.program), "--port", str(self.port), "--accounts", "24", *kept, *self.options]
         with (self.folder / "anvil.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_die_with_parent
+            )
         end = time.monotonic() + 60
         while True:
             try:

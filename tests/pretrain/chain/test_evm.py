@@ -123,6 +123,30 @@ def test_a_block_that_is_undone_is_forgotten(own_node: Anvil, tmp_path: Path) ->
     assert reader.attestations(0) == {0: digest(2)}
 
 
+def test_an_act_is_done_when_enough_blocks_follow(own_node: Anvil, tmp_path: Path) -> None:
+    world = EvmWorld(own_node, tmp_path)
+    world.join(Role.PEER, 0)
+    careful = EvmChain.connect(own_node.url, world.first.address, key=world.key(0), deadline=60, confirmations=3)
+    thread = threading.Thread(target=careful.leave, args=(0,))
+    thread.start()
+    while world.reader().members()[0].last_round is None:
+        time.sleep(0.05)
+    for _ in range(3):
+        time.sleep(0.2)
+        assert thread.is_alive()
+        own_node.ask("evm_mine")
+    thread.join(30)
+    assert not thread.is_alive() and careful.members() == world.reader().members()
+
+
+def test_an_account_without_coins_is_told_so(own_node: Anvil, tmp_path: Path) -> None:
+    poor = tmp_path / "poor"
+    poor.touch(mode=0o600)
+    poor.write_text("11" * 32)
+    with pytest.raises(Unavailable, match="refuses"):
+        EvmChain.deploy(own_node.url, terms(own_node.now() + 100), key=poor, deadline=5)
+
+
 def test_a_reader_and_a_contract_that_disagree_are_noticed(world: EvmWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     world.join(Role.PEER, 0)
     validator = (1, world.join(Role.VALIDATOR, 1))

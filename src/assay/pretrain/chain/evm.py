@@ -33,6 +33,7 @@ GAS_MARGIN = 1.25  # over the estimate: between estimate and block another membe
 TIP = 10**9  # wei per gas
 _REQUEST_SECONDS = 10.0
 _DECIDE = "decide"
+_BEHIND = ("header not found", "block not found", "unknown block", "missing trie node")  # it will have it in a moment
 
 # The contract's reasons. Those of time have errors of their own.
 _REASONS = {
@@ -63,13 +64,13 @@ T = TypeVar("T")
 class EvmChain(ReplayedChain):
     """A run's contract on some node, seen by one account or by nobody."""
 
-    def __init__(self, node: "Node", address: str, *, key: Path | None = None, confirmations: int = 0) -> None:
+    def __init__(self, node: "Node", address: str, *, key: Path | None = None) -> None:
         self.node = node
         self.address = node.web3.to_checksum_address(address)
         self._contract = node.web3.eth.contract(address=self.address, abi=artefact()["abi"])
         self._key = _Account.load(node, key) if key else None
         self._unit, terms = self._read_terms()
-        self._replay = _Replay(node, self._contract, terms, confirmations)
+        self._replay = _Replay(node, self._contract, terms)
 
     @classmethod
     def deploy(
@@ -79,12 +80,12 @@ class EvmChain(ReplayedChain):
         check_terms(terms)
         if not 0 <= unit < 2**128:
             raise BadInput(f"A unit is worth at least 0 and less than 2**128 wei, not {unit}.")
-        node = Node(url, deadline)
+        node = Node(url, deadline, confirmations)
         account = _Account.load(node, key)
         compiled = artefact()
         factory = node.web3.eth.contract(abi=compiled["abi"], bytecode=compiled["bytecode"])
         receipt = account.send(factory.constructor(_terms_tuple(terms, unit)), 0)
-        return cls(node, str(receipt["contractAddress"]), key=key, confirmations=confirmations)
+        return cls(node, str(receipt["contractAddress"]), key=key)
 
     @classmethod
     def connect(
@@ -96,8 +97,12 @@ class EvmChain(ReplayedChain):
         deadline: float = DEADLINE,
         confirmations: int = 0,
     ) -> Self:
-        """Open the run at `address`. `confirmations`: how many blocks must follow before a block is not read again."""
-        return cls(Node(url, deadline), address, key=key, confirmations=confirmations)
+        """Open the run at `address`.
+
+        `confirmations`: how many blocks must follow an act before it counts as done, and a block before it is not read
+        again. None on a node of one's own; on a public chain as many as it may undo.
+        """
+        return cls(Node(url, deadline, confirmations), address, key=key)
 
     @property
     def account(self) -> str | None:
@@ -184,20 +189,26 @@ class _MustDecide(Exception):
     """The contract waits for `decide`."""
 
 
+class NodeRefusal(Unavailable):
+    """The node answers, but does not do it: no coins for gas, a method that it lacks, a limit of its own."""
+
+
 class Node:
     """A node, asked again until it answers or the deadline has passed."""
 
-    def __init__(self, url: str, deadline: float = DEADLINE) -> None:
+    def __init__(self, url: str, deadline: float = DEADLINE, confirmations: int = 0) -> None:
         web3 = _web3()
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise BadInput("A node's address is http://HOST:PORT or https://HOST/PATH.")
         self.place = f"{parts.scheme}://{parts.hostname}"  # nothing else: paths and users often are secrets
-        self.deadline = deadline
+        self.deadline, self.confirmations = deadline, confirmations
         provider = web3.HTTPProvider(
             url, request_kwargs={"timeout": _REQUEST_SECONDS}, exception_retry_configuration=None
         )
         self.web3 = web3.Web3(provider)
+        # Chains with proof of authority put signatures where web3 expects 32 bytes.
+        self.web3.middleware_onion.inject(web3.middleware.ExtraDataToPOAMiddleware, layer=0)
 
     def call(self, ask: Callable[[], T], deadline: float | None = None) -> T:
         """The answer to `ask`. A refusal by the contract is raised as what it means."""
@@ -215,12 +226,16 @@ class Node:
             pause = min(1.0, pause * 2)
 
     def _ask(self, ask: Callable[[], T]) -> T:
-        from web3.exceptions import ContractLogicError
+        from web3.exceptions import ContractLogicError, Web3RPCError
 
         try:
             return ask()
         except ContractLogicError as error:
             raise _meaning(error) from None
+        except Web3RPCError as error:
+            if any(sign in str(error).lower() for sign in _BEHIND):
+                raise ConnectionError("the node is behind") from None
+            raise NodeRefusal(f"The node {self.place} refuses: {str(error)[:200]}") from None
 
 
 def _meaning(error: Any) -> Exception:
@@ -291,16 +306,24 @@ class _Account:
                     self.node.call(lambda: eth.send_raw_transaction(signed.raw_transaction), left)
                 sent_at = time.monotonic()
             receipt = self.node.call(lambda: _receipt(eth, signed.hash), left)
-            if receipt is not None:
+            if receipt is not None and self._deep(receipt, left):
                 return receipt
-            if self.node.call(lambda: eth.get_transaction_count(self.address, "latest"), left) > nonce:
-                return self.node.call(lambda: _receipt(eth, signed.hash), left)
+            count = self.node.call(lambda: eth.get_transaction_count(self.address, "latest"), left)
+            if receipt is None and count > nonce:
+                receipt = self.node.call(lambda: _receipt(eth, signed.hash), left)
+                if receipt is None:
+                    return None
             if time.monotonic() > end:
                 raise Unavailable(
                     f"The chain at {self.node.place} did not mine a transaction in {self.node.deadline:g} s."
                 )
             time.sleep(pause)
             pause = min(1.0, pause * 1.5)
+
+    def _deep(self, receipt: Any, left: float) -> bool:
+        """Whether enough blocks follow the one with this receipt."""
+        wanted = receipt["blockNumber"] + self.node.confirmations
+        return not self.node.confirmations or self.node.call(lambda: self.node.web3.eth.block_number, left) >= wanted
 
     def _explain(self, function: Any, value: int, receipt: Any) -> None:
         """Raise what a mined transaction failed of: run it again where it stood."""
@@ -320,38 +343,36 @@ def _receipt(eth: Any, hash_: Any) -> Any | None:
 
 @contextmanager
 def _tolerating_repeats() -> Iterator[None]:
-    """A transaction that is sent again may be known, or mined already: then its receipt tells."""
-    from web3.exceptions import Web3RPCError
-
+    """A transaction that is sent again may be known or mined, or wait behind one from before a crash."""
     try:
         yield
-    except Web3RPCError as error:
-        text = str(error).lower()
-        if not any(known in text for known in ("already known", "already imported", "nonce too low")):
-            raise Unavailable(f"The node does not take the transaction: {text[:200]}") from None
+    except NodeRefusal as refusal:
+        text = str(refusal).lower()
+        if not any(known in text for known in ("already known", "already imported", "nonce too low", "underpriced")):
+            raise
 
 
 class _Replay:
     """The contract's events, replayed through the rules. Blocks that may still be undone are read again each time."""
 
-    def __init__(self, node: Node, contract: Any, terms: Terms, confirmations: int) -> None:
-        self._node, self._contract, self._confirmations = node, contract, confirmations
-        self._terms = terms
+    def __init__(self, node: Node, contract: Any, terms: Terms) -> None:
+        self._node, self._contract, self._terms = node, contract, terms
+        self._born = node.call(contract.functions.born().call)
         self._events = {event_topic(event): event for event in contract.events}
         self._begin()
 
     def _begin(self) -> None:
         self._settled = State(self._terms)  # up to and with the block `_read`
-        self._read, self._hash = -1, None
+        self._read, self._hash = self._born - 1, None
         self._time = 0
 
     def state(self) -> State:
         """The state at the newest block."""
         head = self._node.call(lambda: self._node.web3.eth.get_block("latest"))
-        safe = max(self._read, head["number"] - self._confirmations)
+        safe = max(self._read, head["number"] - self._node.confirmations)
         if self._undone(head):
             self._begin()
-            safe = max(-1, head["number"] - self._confirmations)
+            safe = max(self._read, head["number"] - self._node.confirmations)
         if safe > self._read:
             self._apply(self._settled, self._read + 1, safe)
             kept = head if safe == head["number"] else self._node.call(lambda: self._node.web3.eth.get_block(safe))
@@ -371,7 +392,7 @@ class _Replay:
 
     def _undone(self, head: Any) -> bool:
         """Whether the chain no longer has the block that was read last."""
-        if self._read < 0:
+        if self._hash is None:
             return False
         if head["number"] < self._read:
             return True
@@ -473,9 +494,9 @@ def _web3() -> Any:
 def _unreachable() -> tuple[type[Exception], ...]:
     """What says that the node is away, starting or overloaded, rather than that it refuses."""
     from requests.exceptions import RequestException
-    from web3.exceptions import BadResponseFormat, ProviderConnectionError, TimeExhausted
+    from web3.exceptions import BadResponseFormat, BlockNotFound, ProviderConnectionError, TimeExhausted
 
-    return OSError, RequestException, ProviderConnectionError, TimeExhausted, BadResponseFormat
+    return OSError, RequestException, ProviderConnectionError, TimeExhausted, BadResponseFormat, BlockNotFound
 
 
 def _read_key(path: Path) -> str:
