@@ -15,8 +15,9 @@ from assay.pretrain.recipe import Model, Recipe
 
 BLOCK = 64  # rows and columns of a chunk of a matrix
 RUN = 4_096  # values of a chunk of a vector
-# Bits per transmitted value of this project's wire format, all included, as measured on real pseudo-gradients.
-WIRE_BITS = {2: 9.65, 1: 8.65}
+# Bits per transmitted value of this wire format, all included: the most that the laptop recipe's pseudo-gradients took
+# in a round, rounded up. The mean over 20 rounds of 4 peers was 9.11 at 2 bits; over 4 rounds 8.41 at 1 bit.
+WIRE_BITS = {2: 9.4, 1: 8.5}
 PUBLISHED_BITS = 14.0  # 12-bit index and 2-bit value: what the paper counts
 REAL_BITS = 20.0  # 12-bit index and a whole byte per value: what the published code sends
 SECONDS_PER_DAY = 86_400

@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 
 from assay.core.digest import digest_bytes
 from assay.core.errors import BadInput, Corrupt
-from assay.core.store import Store, open_store
+from assay.core.store import NotInStore, Store, open_store
 from assay.pretrain.cli import app
-from assay.pretrain.data import Corpus, Manifest, build_shards
+from assay.pretrain.data import Corpus, Manifest, assigned, build_shards
 from assay.pretrain.data.shards import HEADER, PAGE, is_validation, shard_bytes
 from assay.pretrain.data.text import Document, cut, documents, inputs
 from assay.pretrain.recipe import Source, parse_recipe, read_recipe
@@ -247,6 +247,27 @@ def test_every_python_has_text_of_its_own() -> None:
     assert sizes["python:docstrings"] > 800_000
     with pytest.raises(BadInput, match="python:topics"):
         inputs("x", Source(files=("python:songs",)))
+
+
+def test_the_small_recipes_need_no_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("ASSAY_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    laptop = read_recipe("laptop")
+    for name, source in laptop.data.sources.items():
+        assert [found.path for found in inputs(name, source)] == [None]
+    recipe = read_recipe("tiny")
+    corpus = Corpus(store, build_shards(recipe.data, store), recipe.model.context)
+    peers = [assigned(recipe, corpus, bytes(32), uid, 0).tensor() for uid in range(8)]
+    assert all(batch.shape == (12, 33) and int(batch.max()) < recipe.model.vocabulary for batch in peers)
+
+
+def test_a_part_of_what_is_not_there_is_not_there(store: Store) -> None:
+    digest = store.put_bytes(b"0123456789")
+    assert store.get_range(digest, 3, 4) == b"3456"
+    assert store.get_range(digest, 8, 100) == b"89"
+    with pytest.raises(NotInStore):
+        store.get_range("sha256:" + "0" * 64, 0, 1)
 
 
 # Conversations -------------------------------------------------------------------------------------------------------

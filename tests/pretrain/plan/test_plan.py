@@ -157,7 +157,7 @@ def test_one_bit_sends_less() -> None:
 
 @given(st.integers(1, 200), st.integers(1, 200))
 def test_every_chunk_sends_what_it_keeps(rows: int, columns: int) -> None:
-    model = Model(vocabulary=rows, hidden=columns, layers=1, heads=1, kv_heads=1, feed_forward=1, context=1)
+    model = Model(vocabulary=rows, hidden=2 * columns, layers=1, heads=1, kv_heads=1, feed_forward=rows, context=1)
     expected = 0
     for shape in shapes(model).values():
         if len(shape) == 2:
@@ -203,6 +203,12 @@ def test_covenant_fits_its_phases_with_the_published_links_and_this_wire_format(
     assert made.score_needed <= made.score_given
     assert 0.5 < made.round.utilisation < 0.6
     assert made.utilisation == 0.5  # 1,200 of 2,400 seconds
+
+
+@pytest.mark.parametrize("wrong", [{"heads": 5}, {"heads": 64}, {"kv_heads": 3}])
+def test_a_shape_that_cannot_be_built_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="heads"):
+        Model.model_validate(read_recipe("tiny").model.model_dump() | wrong)
 
 
 @pytest.mark.parametrize(
