@@ -121,7 +121,10 @@ def _learn(symbols: Int64, models: Models, with_slots: bool) -> None:
 
 # Writing -------------------------------------------------------------------------------------------------------------
 # Functions that take arrays are not called within the loops, and arrays are taken out of tuples before them: each time,
-# they would be counted in and out. What looks written out twice is written out for that reason.
+# they would be counted in and out. What looks written out twice is written out for that reason. Places in arrays are
+# unsigned, so that no code is made for negative ones.
+
+U = np.uint64
 
 
 @njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]
@@ -153,21 +156,24 @@ def write_section(
 
     Returns how many values were written, or -1 - chunk if that chunk is no content that the format can hold.
     """
-    frequencies, seen, density, left = models.frequencies, models.counts, tables.density, tables.left
+    frequencies, seen = models.frequencies.reshape(-1), models.counts.reshape(-1)  # by context << 6 | symbol
+    density, left, width = tables.density, tables.left, symbols.shape[1]
+    noted_symbols, raw_words, raw_width = symbols.reshape(-1), raw.reshape(-1), raw.shape[1]
     reciprocal, gap_class, gap_first = tables.reciprocal, tables.gap_class, tables.gap_first
     words, held, fill = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64)
     noted[:] = 0
     before, begin = np.int64(FIRST_SCALE), np.int64(first)
     for chunk in range(len(sizes)):
         lane = chunk & 1
-        at, to, bit, used = noted[lane], words[lane], held[lane], fill[lane]
+        at, to = noted[lane] + lane * width, words[lane] + lane * raw_width
+        bit, used = held[lane], fill[lane]
         count, fit, places = np.int64(counts[chunk]), np.int64(capacities[chunk]), np.int64(sizes[chunk])
         code, rise = np.int64(heads[chunk]) & 8191, np.int64(heads[chunk]) >> SCALE_BITS
         if count > fit or code >= SCALE_CODES or rise > (63 if bits == 2 else 0) or (count == 0 and heads[chunk] > 0):
             return -1 - chunk
         kind = FULL if count == fit else (EMPTY if count == 0 else PARTIAL)
-        symbols[lane, at] = frequencies[KIND, kind]
-        seen[KIND, kind] += 1
+        noted_symbols[U(at)] = frequencies[U(KIND << 6 | kind)]
+        seen[U(KIND << 6 | kind)] += 1
         at += 1
         if kind == PARTIAL:
             bit |= (count - 1) << used
@@ -175,41 +181,41 @@ def write_section(
         if kind != EMPTY:
             difference = code - before
             zigzag = min((difference << 1) ^ (difference >> 63), np.int64(LONG_SCALE))
-            symbols[lane, at] = frequencies[SCALE, zigzag]
-            seen[SCALE, zigzag] += 1
+            noted_symbols[U(at)] = frequencies[U(SCALE << 6 | zigzag)]
+            seen[U(SCALE << 6 | zigzag)] += 1
             at += 1
             if zigzag == LONG_SCALE:  # with those of a partial chunk at most 56 bits are held
                 bit |= code << used
                 used += SCALE_BITS
             before = code
             if bits == 2:
-                symbols[lane, at] = frequencies[RISE, rise]
-                seen[RISE, rise] += 1
+                noted_symbols[U(at)] = frequencies[U(RISE << 6 | rise)]
+                seen[U(RISE << 6 | rise)] += 1
                 at += 1
         if used >= 32:
-            raw[lane, to] = bit & 0xFFFFFFFF
+            raw_words[U(to)] = bit & 0xFFFFFFFF
             bit, used, to = bit >> 32, used - 32, to + 1
         place = np.int64(0)
         for number in range(count):
-            entry = np.int64(entries[begin + number])
+            entry = np.int64(entries[U(begin + number)])
             r, m, gap = count - number, places - place, (entry >> 2) - place
             if gap < 0 or gap > m - r or (bits == 1 and entry & 2):
                 return -1 - chunk
             value, wide = entry & 1, np.int64(1)
             if m > r:
-                look = np.int64(density[(8 * m * reciprocal[r]) >> 28])
-                context, shift = np.int64(left[r]) + (look & 255), look >> 8
-                symbol = np.int64(gap_class[gap >> shift])
-                symbols[lane, at] = frequencies[context, symbol]
-                seen[context, symbol] += 1
+                look = np.int64(density[U((8 * m * reciprocal[U(r)]) >> 28)])
+                context, shift = np.int64(left[U(r)]) + (look & 255), look >> 8
+                symbol = np.int64(gap_class[U(gap >> shift)])
+                noted_symbols[U(at)] = frequencies[U(context << 6 | symbol)]
+                seen[U(context << 6 | symbol)] += 1
                 at += 1
-                base = gap_first[symbol]
+                base = gap_first[U(symbol)]
                 value |= (gap - ((base >> 8) << shift)) << 1
                 wide = 1 + (base & 255) + shift
             bit |= value << used
             used += wide
             if used >= 32:
-                raw[lane, to] = bit & 0xFFFFFFFF
+                raw_words[U(to)] = bit & 0xFFFFFFFF
                 bit, used, to = bit >> 32, used - 32, to + 1
             place += gap + 1
         if bits == 2:
@@ -217,15 +223,16 @@ def write_section(
             for number in range(0, count, 4):
                 marks = np.int64(0)
                 for one in range(min(4, count - number)):
-                    marks |= ((np.int64(entries[begin + number + one]) >> 1) & 1) << one
+                    marks |= ((np.int64(entries[U(begin + number + one)]) >> 1) & 1) << one
                 upper += (marks & 1) + ((marks >> 1) & 1) + ((marks >> 2) & 1) + (marks >> 3)
-                symbols[lane, at] = frequencies[context, marks]
-                seen[context, marks] += 1
+                noted_symbols[U(at)] = frequencies[U(context << 6 | marks)]
+                seen[U(context << 6 | marks)] += 1
                 at += 1
             if count > 0 and (upper == count or (upper > 0) != (rise > 0)):
                 return -1 - chunk
         begin += count
-        noted[lane], words[lane], held[lane], fill[lane] = at, to, bit, used
+        noted[lane], words[lane] = at - lane * width, to - lane * raw_width
+        held[lane], fill[lane] = bit, used
         if (chunk + 1) % GROUP == 0:
             _learn(tables.symbols, models, False)
     for lane in range(2):
@@ -248,27 +255,28 @@ def _push(state: int, frequency: int, start: int, reciprocal: int) -> int:
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def write_streams(symbols: Uint32, noted: Int64, out: Uint16, divide: Int64, states: Int64, begins: Int64) -> None:
     """Second pass, backwards: `out` (2, many) is filled from its end; `begins` says from where on."""
+    first, second, left, right = symbols[0], symbols[1], out[0], out[1]
     a, b = np.int64(START), np.int64(START)
     i, j = noted[0] - 1, noted[1] - 1
     at, to = np.int64(out.shape[1]), np.int64(out.shape[1])
     while i >= 0 or j >= 0:  # two at a time: neither has to wait for the other
         if i >= 0:
-            pair = np.int64(symbols[0, i])
+            pair = np.int64(first[U(i)])
             frequency = pair >> 16
             if a >= frequency << (32 - PRECISION):
                 at -= 1
-                out[0, at] = a & 0xFFFF
+                left[U(at)] = a & 0xFFFF
                 a >>= 16
-            a = _push(a, frequency, pair & 0xFFFF, divide[frequency])
+            a = _push(a, frequency, pair & 0xFFFF, divide[U(frequency)])
             i -= 1
         if j >= 0:
-            pair = np.int64(symbols[1, j])
+            pair = np.int64(second[U(j)])
             frequency = pair >> 16
             if b >= frequency << (32 - PRECISION):
                 to -= 1
-                out[1, to] = b & 0xFFFF
+                right[U(to)] = b & 0xFFFF
                 b >>= 16
-            b = _push(b, frequency, pair & 0xFFFF, divide[frequency])
+            b = _push(b, frequency, pair & 0xFFFF, divide[U(frequency)])
             j -= 1
     states[0], states[1], begins[0], begins[1] = a, b, at, to
 
@@ -299,7 +307,9 @@ def read_section(
     `words` and `raw` (2, many) must go on for `SLACK_WORDS` and `SLACK_RAW` after `ends` (words) and `bit_ends` (bits).
     `largest` is the largest scale code that is allowed. `states` is changed.
     """
-    slots, frequencies, seen = models.slots, models.frequencies, models.counts
+    slots = models.slots.reshape(-1)  # by context << 12 | slot
+    frequencies, seen = models.frequencies.reshape(-1), models.counts.reshape(-1)  # by context << 6 | symbol
+    left_words, right_words, left_raw, right_raw = words[0], words[1], raw[0], raw[1]
     density, left, reciprocal, gap_first = tables.density, tables.left, tables.reciprocal, tables.gap_first
     ats, bit_ats, begins = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64)
     found, rises = np.zeros(2, np.int64), np.zeros(2, np.int64)
@@ -311,14 +321,14 @@ def read_section(
             fit, count, rise = np.int64(capacities[chunk + lane]), np.int64(0), np.int64(0)
             for context in range(KIND, RISE + bits - 1):
                 slot = state & (TOTAL - 1)
-                symbol = np.int64(slots[context, slot])
-                pair = np.int64(frequencies[context, symbol])
-                seen[context, symbol] += 1
+                symbol = np.int64(slots[U(context << PRECISION | slot)])
+                pair = np.int64(frequencies[U(context << 6 | symbol)])
+                seen[U(context << 6 | symbol)] += 1
                 state = (pair >> 16) * (state >> PRECISION) + slot - (pair & 0xFFFF)
                 if state < START:
-                    state = state << 16 | np.int64(words[lane, at])
+                    state = state << 16 | np.int64(words[U(lane), U(at)])
                     at += 1
-                both = np.int64(raw[lane, bit >> 5]) | np.int64(raw[lane, (bit >> 5) + 1]) << 32
+                both = np.int64(raw[U(lane), U(bit >> 5)]) | np.int64(raw[U(lane), U((bit >> 5) + 1)]) << 32
                 if context == KIND:
                     if symbol == EMPTY:
                         break
@@ -358,48 +368,48 @@ def read_section(
             if number < count:
                 r, m, wide, shift, base = count - number, places - place, np.int64(1), np.int64(0), np.int64(0)
                 if m > r:
-                    look = np.int64(density[(8 * m * reciprocal[r]) >> 28])
-                    context, shift = np.int64(left[r]) + (look & 255), look >> 8
+                    look = np.int64(density[U((8 * m * reciprocal[U(r)]) >> 28)])
+                    context, shift = np.int64(left[U(r)]) + (look & 255), look >> 8
                     slot = a & (TOTAL - 1)
-                    symbol = np.int64(slots[context, slot])
-                    pair = np.int64(frequencies[context, symbol])
-                    seen[context, symbol] += 1
+                    symbol = np.int64(slots[U(context << PRECISION | slot)])
+                    pair = np.int64(frequencies[U(context << 6 | symbol)])
+                    seen[U(context << 6 | symbol)] += 1
                     a = (pair >> 16) * (a >> PRECISION) + slot - (pair & 0xFFFF)
                     short = np.int64(a < START)  # without a branch, which could not be foreseen
-                    a = a << (short << 4) | (np.int64(words[0, at]) & -short)
+                    a = a << (short << 4) | (np.int64(left_words[U(at)]) & -short)
                     at += short
-                    base = gap_first[symbol]
+                    base = gap_first[U(symbol)]
                     wide = 1 + (base & 255) + shift
-                both = np.int64(raw[0, bit >> 5]) | np.int64(raw[0, (bit >> 5) + 1]) << 32
+                both = np.int64(left_raw[U(bit >> 5)]) | np.int64(left_raw[U((bit >> 5) + 1)]) << 32
                 value = (both >> (bit & 31)) & ((1 << wide) - 1)
                 bit += wide
                 place += ((base >> 8) << shift) + (value >> 1)
                 if place > places - r:
                     return INDEX, chunk, 0
-                entries[begin + number] = place << 2 | (value & 1)
+                entries[U(begin + number)] = place << 2 | (value & 1)
                 place += 1
             if number < also:
                 r, m, wide, shift, base = also - number, room - spot, np.int64(1), np.int64(0), np.int64(0)
                 if m > r:
-                    look = np.int64(density[(8 * m * reciprocal[r]) >> 28])
-                    context, shift = np.int64(left[r]) + (look & 255), look >> 8
+                    look = np.int64(density[U((8 * m * reciprocal[U(r)]) >> 28)])
+                    context, shift = np.int64(left[U(r)]) + (look & 255), look >> 8
                     slot = b & (TOTAL - 1)
-                    symbol = np.int64(slots[context, slot])
-                    pair = np.int64(frequencies[context, symbol])
-                    seen[context, symbol] += 1
+                    symbol = np.int64(slots[U(context << PRECISION | slot)])
+                    pair = np.int64(frequencies[U(context << 6 | symbol)])
+                    seen[U(context << 6 | symbol)] += 1
                     b = (pair >> 16) * (b >> PRECISION) + slot - (pair & 0xFFFF)
                     short = np.int64(b < START)
-                    b = b << (short << 4) | (np.int64(words[1, to]) & -short)
+                    b = b << (short << 4) | (np.int64(right_words[U(to)]) & -short)
                     to += short
-                    base = gap_first[symbol]
+                    base = gap_first[U(symbol)]
                     wide = 1 + (base & 255) + shift
-                both = np.int64(raw[1, bot >> 5]) | np.int64(raw[1, (bot >> 5) + 1]) << 32
+                both = np.int64(right_raw[U(bot >> 5)]) | np.int64(right_raw[U((bot >> 5) + 1)]) << 32
                 value = (both >> (bot & 31)) & ((1 << wide) - 1)
                 bot += wide
                 spot += ((base >> 8) << shift) + (value >> 1)
                 if spot > room - r:
                     return INDEX, chunk + 1, 0
-                entries[second + number] = spot << 2 | (value & 1)
+                entries[U(second + number)] = spot << 2 | (value & 1)
                 spot += 1
         states[0], ats[0], bit_ats[0] = a, at, bit
         states[1], ats[1], bit_ats[1] = b, to, bot
@@ -408,19 +418,19 @@ def read_section(
             state, at, n, upper, context = states[lane], ats[lane], found[lane], np.int64(0), MARKS + (rises[lane] >> 3)
             for number in range(0, n, 4):
                 slot = state & (TOTAL - 1)
-                marks = np.int64(slots[context, slot])
-                pair = np.int64(frequencies[context, marks])
-                seen[context, marks] += 1
+                marks = np.int64(slots[U(context << PRECISION | slot)])
+                pair = np.int64(frequencies[U(context << 6 | marks)])
+                seen[U(context << 6 | marks)] += 1
                 state = (pair >> 16) * (state >> PRECISION) + slot - (pair & 0xFFFF)
                 if state < START:
-                    state = state << 16 | np.int64(words[lane, at])
+                    state = state << 16 | np.int64(words[U(lane), U(at)])
                     at += 1
                 upper += (marks & 1) + ((marks >> 1) & 1) + ((marks >> 2) & 1) + (marks >> 3)
                 some = min(4, n - number)
                 if marks >> some:
                     return PADDING, chunk + lane, 0
                 for one in range(some):
-                    entries[begins[lane] + number + one] |= ((marks >> one) & 1) << 1
+                    entries[U(begins[lane] + number + one)] |= ((marks >> one) & 1) << 1
             if n > 0 and (upper == n or (upper > 0) != (rises[lane] > 0)):
                 return LEVELS, chunk + lane, 0
             states[lane], ats[lane] = state, at
@@ -435,7 +445,7 @@ def read_section(
             return UNUSED, chunks, 0
         if states[lane] != START:
             return STATE, chunks, 0
-        both = np.int64(raw[lane, bit >> 5]) | np.int64(raw[lane, (bit >> 5) + 1]) << 32
+        both = np.int64(raw[U(lane), U(bit >> 5)]) | np.int64(raw[U(lane), U((bit >> 5) + 1)]) << 32
         if (both >> (bit & 31)) & ((1 << spare) - 1):
             return PADDING, chunks, 0
     return 0, chunks, begin - first

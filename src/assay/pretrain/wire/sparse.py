@@ -239,7 +239,7 @@ def _matrix(dense: Tensor, sparse: SparseTensor) -> Floats:
 def _add(sparse: SparseTensor, dense: Floats, scale: float, first: int, end: int) -> None:
     grid = sparse.layout
     _scatter(
-        sparse.entries, sparse.counts, sparse.heads, sparse.starts, SCALES, np.float32(scale),
+        sparse.entries, sparse.heads, sparse.starts, SCALES, np.float32(scale),
         grid.block_rows, grid.block_columns, first, end, dense,
     )  # fmt: skip
 
@@ -249,30 +249,29 @@ def _add(sparse: SparseTensor, dense: Floats, scale: float, first: int, end: int
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _scatter(
-    entries: Uint16, counts: Uint16, heads: Uint32, starts: Int64, scales: Floats, scale: np.float32,
+    entries: Uint16, heads: Uint32, starts: Int64, scales: Floats, scale: np.float32,
     block_rows: int, block_columns: int, first: int, end: int, dense: Floats,
 ) -> None:  # fmt: skip
     columns = dense.shape[1]
     across = (columns + block_columns - 1) // block_columns
+    flat, amounts = dense.reshape(-1), np.zeros(4, np.float32)  # by upper << 1 | negative
     for chunk in range(first, end):
         top, left = chunk // across * block_rows, chunk % across * block_columns
         width = min(block_columns, columns - left)
-        code = np.int64(heads[chunk]) & 8191
-        low, high = scales[code] * scale, scales[code + (np.int64(heads[chunk]) >> 13)] * scale
-        begin, count = starts[chunk], np.int64(counts[chunk])
-        for i in range(begin, begin + count):
+        code, corner = np.int64(heads[chunk]) & 8191, top * columns + left
+        amounts[0], amounts[2] = scales[code] * scale, scales[code + (np.int64(heads[chunk]) >> 13)] * scale
+        amounts[1], amounts[3] = -amounts[0], -amounts[2]
+        for i in range(starts[chunk], starts[chunk + 1]):
             entry = np.int64(entries[i])
             place = entry >> 2
             if width == 64:
-                row, column = place >> 6, place & 63
+                at = corner + (place >> 6) * columns + (place & 63)
             elif block_rows == 1:
-                row, column = np.int64(0), place
+                at = corner + place
             else:
-                row, column = place // width, place % width
-            amount = high if entry & 2 else low
-            if entry & 1:
-                amount = -amount
-            dense[top + row, left + column] += amount
+                at = corner + place // width * columns + place % width
+            if at < flat.size:  # always, of what `compress` and `decode` make
+                flat[np.uint64(at)] += amounts[np.uint64(entry & 3)]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -285,7 +284,8 @@ def _tally(entries: Uint16, counts: Uint16, block_rows: int, block_columns: int,
         width = min(block_columns, columns - left)
         for _ in range(counts[chunk]):
             place = np.int64(entries[i]) >> 2
-            dense[top + place // width, left + place % width] += np.float32(1)
+            if top + place // width < dense.shape[0]:
+                dense[top + place // width, left + place % width] += np.float32(1)
             i += 1
 
 
