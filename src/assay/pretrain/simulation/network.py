@@ -1,13 +1,13 @@
 """Runs a whole network in one process: every member ticks through the phases of every round, and time jumps.
 
 Members are the very classes that run on machines of their own; only the clock, and what a dishonest member does, are
-made up. What is measured after each round is in `RoundResult`, and on disk as one JSON line per round.
-"""
+made up, and validators share what they measure. What is measured after each round is in `RoundResult`, and on disk as
+one JSON line per round.
 
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,10 @@ from assay.pretrain.chain.clocks import ManualClock
 from assay.pretrain.chain.ledger_chain import LedgerChain
 from assay.pretrain.chain.protocol import Chain, Clock, Phase, Role, Terms
 from assay.pretrain.data import Corpus, validation
-from assay.pretrain.exchange import Stores
+from assay.pretrain.exchange import Lost, Received, Stores
+from assay.pretrain.gauntlet.evidence import Evidence
+from assay.pretrain.gauntlet.standings import Standings
+from assay.pretrain.measuring import Measurer, ParametersAt
 from assay.pretrain.peer import Peer, Report, Seat
 from assay.pretrain.recipe import Recipe
 from assay.pretrain.simulation.attacks import ATTACKS, Attacker, Ring
@@ -68,6 +71,20 @@ class RoundResult:
     train_losses: dict[int, float] = field(default_factory=dict)  # mean over the round, by uid
 
 
+class SharedMeasurer(Measurer):
+    """Measures for all validators of a simulation: on one machine each would find the same, and take as long again."""
+
+    _last: tuple[object, tuple[Evidence, dict[int, Received | Lost]]] | None = None
+
+    def measure(
+        self, chain: Chain, stores: Stores, round_: int, before: Standings, steps: Mapping[str, float], at: ParametersAt
+    ) -> tuple[Evidence, dict[int, Received | Lost]]:
+        asked = (round_, before, dict(steps))
+        if self._last is None or self._last[0] != asked:
+            self._last = asked, super().measure(chain, stores, round_, before, steps, at)
+        return self._last[1]
+
+
 class Network:
     """A run with all its members, in a folder."""
 
@@ -101,11 +118,12 @@ class Network:
             seat = self._seat(Role.PEER, f"peer-{number}")
             attack = cast.attacks[number - cast.honest] if number >= cast.honest else None
             self.peers.append(Peer(seat) if attack is None else ATTACKS[attack](seat, self.ring))
+        measurer = SharedMeasurer(recipe, corpus, self.bench)
         self.validators: list[Validator] = []
         for number, kind in enumerate(cast.validators):
             seat = self._seat(Role.VALIDATOR, f"validator-{number}")
             made = Validator if kind == "honest" else LIARS[kind]
-            self.validators.append(made(seat))
+            self.validators.append(made(seat, measurer))
 
     def untrained_loss(self) -> float:
         """Of the parameters that the run begins with, on the validation text."""
