@@ -3,6 +3,7 @@
 Members are the very classes that run on machines of their own; only the clock, and what a dishonest member does, are
 made up, and validators share what they measure. What is measured after each round is in `RoundResult`, and on disk as
 one JSON line per round.
+"""
 
 import hashlib
 import json
