@@ -77,6 +77,7 @@ Ltac vc_step :=
   | |- wp _ _ (Assign _ _) _ _ _ => vc_hidden wp_assign
   | |- wp _ _ (Store _ _ _) _ _ _ => vc_hidden wp_store
   | |- wp _ _ (Seq _ _) _ _ _ => apply wp_seq
+  | |- wp _ _ (For _ _ _ _) _ _ _ => unfold For
   | |- wp _ _ (If _ _ _) _ _ _ => apply wp_if; vc_exp
   | |- (_ <= _ < _) /\ _ => split; [vc_side|]
   | |- (_ <> _) /\ _ => split; [vc_side|]

@@ -252,6 +252,16 @@ Proof.
   specialize (H (Z.of_nat n)). rewrite Nat2Z.id in H. apply H. lia.
 Qed.
 
+(** A loop that rewrites an array in place: what is done, the cell at hand, what is left. *)
+Lemma znth_middle a x b : znth (a ++ x :: b) (zlen a) = x.
+Proof. unfold znth, zlen. rewrite Nat2Z.id, app_nth2, Nat.sub_diag by lia. reflexivity. Qed.
+
+Lemma zset_middle a x b v : zset (a ++ x :: b) (zlen a) v = a ++ v :: b.
+Proof. unfold zset, zlen. rewrite Nat2Z.id. induction a as [|y t IH]; cbn; [reflexivity|]. f_equal. exact IH. Qed.
+
+Lemma zlen_map (f : Z -> Z) l : zlen (map f l) = zlen l.
+Proof. unfold zlen. rewrite map_length. reflexivity. Qed.
+
 (** * Bytes as a little-endian number *)
 
 Fixpoint little (l : list Z) : Z := match l with [] => 0 | b :: t => b + 256 * little t end.

@@ -1,9 +1,10 @@
-"""Adler-32 against zlib's: generated inputs, and CPython's own tests of `zlib.adler32` with the component in its place."""
+"""Adler-32 against zlib: generated inputs, and CPython's own tests of it with the component in its place."""
 
 import unittest
 import zlib
-from test import test_zlib
 from unittest import mock
+
+from test import test_zlib
 
 ORIGINAL = {"adler32": zlib.adler32}
 HIDDEN = ("libz.so*",)

@@ -2,8 +2,9 @@
 
 import unittest
 import zlib
-from test import test_zlib
 from unittest import mock
+
+from test import test_zlib
 
 ORIGINAL = {"crc32": zlib.crc32}
 HIDDEN = ("libz.so*",)
