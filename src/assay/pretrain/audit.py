@@ -104,6 +104,8 @@ class Auditor:
             return
         if not same_marks(sheet.marks, document.judgement.marks):
             yield Finding(where, "the published marks are not those of its score document")
+        if document.previous not in self._may_follow(round_):
+            yield Finding(where, "goes on from a score document that nobody published for the last round that counted")
         previous = self._previous(document)
         for difference in check(self._recipe, previous, document, self._chain.beacon(round_)):
             yield Finding(where, f"does not follow from its evidence: {difference}")
@@ -118,6 +120,16 @@ class Auditor:
         again = write(self._recipe, uid, previous, measured[key], self._chain.beacon(round_))
         for difference in differences(again, document, self._tolerance):
             yield Finding(where, f"measured again: {difference}")
+
+    def _may_follow(self, round_: int) -> set[str | None]:
+        """Digests of the documents from which this round's may go on: any that was published for the last that counted.
+
+        What is wrong with one of them is found when that round is audited.
+        """
+        for then in range(round_ - 1, -1, -1):
+            if not self._chain.outcome(then).void:
+                return {sheet.document for sheet in self._chain.sheets(then).values()}
+        return {None}
 
     def _previous(self, document: ScoreDocument) -> ScoreDocument | None:
         if document.previous is None:

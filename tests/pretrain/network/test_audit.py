@@ -9,6 +9,7 @@ from assay.core.errors import AssayError, Corrupt
 from assay.core.store import open_store
 from assay.pretrain.chain.protocol import Mark
 from assay.pretrain.gauntlet.document import ScoreDocument
+from assay.pretrain.gauntlet.standings import Standing, Standings
 from assay.pretrain.simulation import liars
 from assay.pretrain.simulation.network import Cast
 from assay.pretrain.validator import Validator
@@ -69,6 +70,25 @@ class Rewriting(Validator):
         return honest.model_copy(update={"standings": honest.standings.model_copy(update={"peers": tuple(peers)})})
 
 
+class Inheriting(Validator):
+    """Goes on from standings that it made up, in a document that it never published."""
+
+    def document(self, round_: int) -> ScoreDocument:
+        from assay.pretrain.gauntlet.document import write
+
+        honest = super().document(round_)
+        made_up = honest.model_copy(
+            update={
+                "evidence": honest.evidence.model_copy(update={"round": 0, "peers": ()}),
+                "results": (),
+                "standings": Standings(round=-1, peers=(Standing(uid=0, joined=0, mu=60.0),)),
+            }
+        )
+        self.seat.store.put_bytes(made_up.to_bytes())
+        seat = self.seat
+        return write(seat.recipe, seat.uid, made_up, honest.evidence, seat.chain.beacon(round_))
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
@@ -76,6 +96,7 @@ class Rewriting(Validator):
         (Forgetful, "not those of its score document"),
         (Embellishing, "measured again: evidence"),
         (Rewriting, "does not follow from its evidence: standings"),
+        (Inheriting, "nobody published"),
     ],
 )
 def test_a_single_changed_figure_is_found(
