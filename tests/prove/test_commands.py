@@ -9,7 +9,7 @@ from tests.prove.conftest import Assay
 def test_new_check_certificate_and_recheck(rocq: None, assay: Assay, tmp_path: Path) -> None:
     made = assay("prove", "new", "triple", "--json")
     assert made.returncode == 0 and "src/Main.v" in json.loads(made.stdout)["files"]
-    signed = assay("prove", "check", "triple", "--fuzz", "300", "--sign", "--json")
+    signed = assay("prove", "check", "triple", "--fuzz", "300", "--quick", "--sign", "--json")
     document = json.loads(signed.stdout)
     assert signed.returncode == 0, signed.stdout
     assert document["verdict"]["outcome"] == "accepted" and document["index"] is not None
@@ -25,7 +25,7 @@ def test_new_check_certificate_and_recheck(rocq: None, assay: Assay, tmp_path: P
 
 def test_a_page_shows_gates_statements_and_what_is_not_proved(rocq: None, assay: Assay, tmp_path: Path) -> None:
     assert assay("prove", "new", "triple").returncode == 0
-    made = assay("prove", "report", "triple", "--fuzz", "100", "--html", "page.html")
+    made = assay("prove", "report", "triple", "--fuzz", "100", "--quick", "--html", "page.html")
     page = (tmp_path / "elsewhere" / "page.html").read_text()
     assert made.returncode == 0
     for said in ("implementation", "optimised", "Definition right", "For every word the program returns", "not proved"):

@@ -20,6 +20,7 @@ TASK = "prove/rle"
 @pytest.fixture
 def few_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "FUZZ", 300)
+    monkeypatch.setattr(tasks, "RECHECK", "what was compiled here")
 
 
 @pytest.fixture

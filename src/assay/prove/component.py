@@ -57,6 +57,12 @@ def _c_path(text: str) -> str:
     return text
 
 
+def _package(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{0,100}", text):
+        raise ValueError(f"{text[:80]!r} is not the name of a Debian package")
+    return text
+
+
 Dotted = Annotated[str, AfterValidator(_dotted)]
 Name = Annotated[str, AfterValidator(_single)]
 Scalar = Literal["u8", "u16", "u32", "u64"]
@@ -79,7 +85,7 @@ class Rocq(_Strict):
     submission: Name
     trusted: Name
     libraries: dict[Name, str] = Field(default_factory=dict)
-    packages: tuple[str, ...] = ()
+    packages: tuple[Annotated[str, AfterValidator(_package)], ...] = Field(default=(), max_length=20)
     axioms: tuple[Dotted, ...] = ()
 
     @model_validator(mode="after")

@@ -29,7 +29,9 @@ def verify(digest: Digest, store: Store, sandbox: Sandbox, report: Report) -> Ex
             if (place / "submitted" / top).is_dir():
                 (place / "submitted" / top).rename(component / top)
         try:
-            checked = check(component, sandbox, effort=Effort(fuzz=task.verification["fuzz"]), report=report)
+            how = task.verification
+            effort = Effort(fuzz=how["fuzz"], thorough=how["recheck"] == "everything")
+            checked = check(component, sandbox, effort=effort, report=report)
         except AssayError as error:
             if error.exit_code == 3:
                 raise

@@ -30,14 +30,19 @@ def certificate(
     """Print a certificate: what is proved, what it rests on, what is not proved. Or check it again."""
     from assay.core.ledger import open_ledger
     from assay.prove.certificate import differences, lines, verdict_of
+    from assay.prove.provers import Effort
 
     with open_ledger(ledger, create=False) as book:
         entry = book.entry(int(what)) if what.isdigit() and len(what) < 19 else _latest(book, what)
     verdict = verdict_of(entry)
     found = None
     if recheck is not None:
-        fuzz = int(verdict.method.get("gates", {}).get("conformance", {}).get("fuzz", 20_000))
-        found = differences(verdict, run_check(recheck, [], fuzz, sandbox, quiet=json_).verdict())
+        gates = verdict.method.get("gates", {})
+        effort = Effort(
+            fuzz=int(gates.get("conformance", {}).get("fuzz", 20_000)),
+            thorough=gates.get("theorems", {}).get("recheck", "everything") == "everything",
+        )
+        found = differences(verdict, run_check(recheck, [], effort, sandbox, quiet=json_).verdict())
     ok = verdict.outcome is Outcome.ACCEPTED and not found
     if json_:
         shown: dict[str, Any] = {"index": entry.index, "key_id": entry.key_id, "verdict": verdict.to_json()}

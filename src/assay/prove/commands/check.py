@@ -16,6 +16,7 @@ from assay.terminal import Json, command, emit, err, finish, foreign, out
 if TYPE_CHECKING:
     from assay.prove.check import Checked
     from assay.prove.gates import Gate, Passed
+    from assay.prove.provers import Effort
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder with a component.toml.")]
 SandboxName = Annotated[str, typer.Option("--sandbox", help="bubblewrap, or none for sources you trust.")]
@@ -25,6 +26,10 @@ Gates = Annotated[
 ]
 Fuzz = Annotated[int, typer.Option(min=1, max=100_000_000, help="Inputs compared with the original, by function.")]
 
+Quick = Annotated[
+    bool, typer.Option("--quick", help="The independent checker takes the installed standard library as it is.")
+]
+
 _SIGNS = {Outcome.ACCEPTED: "[green]✓[/]", Outcome.REJECTED: "[red]✗[/]", Outcome.INCONCLUSIVE: "[yellow]?[/]"}
 
 
@@ -33,16 +38,19 @@ def check(
     folder: Folder,
     gate: Gates = None,
     fuzz: Fuzz = 20_000,
+    quick: Quick = False,
     sign: Annotated[bool, typer.Option("--sign", help="Sign the verdict into the ledger: a certificate.")] = False,
     ledger: Annotated[str | None, typer.Option("--ledger", metavar="URL", help="Where verdicts are kept.")] = None,
     sandbox: SandboxName = "bubblewrap",
     json_: Json = False,
 ) -> None:
     """Check a component from its sources: implementation, conformance, theorems, optimised."""
+    from assay.prove.provers import Effort
+
     chosen = chosen_gates(gate or [])
     if sign and chosen:
         raise BadInput("A certificate speaks of all four gates: leave --gate out.")
-    checked = run_check(folder, chosen, fuzz, sandbox, quiet=json_)
+    checked = run_check(folder, chosen, Effort(fuzz, thorough=not quick), sandbox, quiet=json_)
     index = sign_verdict(checked, ledger) if sign else None
     verdict = checked.verdict()
     passed = all(p.outcome is Outcome.ACCEPTED for p in checked.passed)
@@ -68,11 +76,10 @@ def chosen_gates(names: list[str]) -> "list[Gate]":
     return [Gate(name) for name in dict.fromkeys(names)]
 
 
-def run_check(folder: Path, gates: "list[Gate]", fuzz: int, sandbox: str, *, quiet: bool) -> "Checked":
+def run_check(folder: Path, gates: "list[Gate]", effort: "Effort", sandbox: str, *, quiet: bool) -> "Checked":
     """Check `folder`, with a line on stderr for each gate."""
     from assay.core.sandbox import open_sandbox
     from assay.prove.check import check as check_component
-    from assay.prove.provers import Effort
 
     def show(passed: "Passed", seconds: float) -> None:
         if not quiet:
@@ -83,7 +90,7 @@ def run_check(folder: Path, gates: "list[Gate]", fuzz: int, sandbox: str, *, qui
             folder,
             open_sandbox(sandbox),
             only=gates,
-            effort=Effort(fuzz),
+            effort=effort,
             report=lambda line: status.update(line) if not quiet else None,
             on_gate=show,
         )

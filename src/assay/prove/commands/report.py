@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from assay.core.verdict import Outcome
-from assay.prove.commands.check import Folder, Fuzz, SandboxName, document, run_check
+from assay.prove.commands.check import Folder, Fuzz, Quick, SandboxName, document, run_check
 from assay.terminal import Json, command, emit, err, finish
 
 
@@ -15,6 +15,7 @@ def report(
     folder: Folder,
     html: Annotated[Path | None, typer.Option(help="Where the page goes [default: NAME.html].")] = None,
     fuzz: Fuzz = 20_000,
+    quick: Quick = False,
     speed: Annotated[
         bool, typer.Option("--speed", help="Measure the speed too: this runs the component and its tests unconfined.")
     ] = False,
@@ -22,12 +23,13 @@ def report(
     json_: Json = False,
 ) -> None:
     """Check a component and write a page: gates, statements, what is trusted, what is not proved."""
-    from assay.prove.report import report_page
+    from assay.prove.provers import Effort
+    from assay.prove.report import Speed, report_page
     from assay.web.page import write_page
 
-    checked = run_check(folder, [], fuzz, sandbox, quiet=json_)
+    checked = run_check(folder, [], Effort(fuzz, thorough=not quick), sandbox, quiet=json_)
     accepted = checked.verdict().outcome is Outcome.ACCEPTED
-    measured = ()
+    measured: tuple[Speed, ...] = ()
     if speed and accepted:
         from assay.prove.speed import speeds
 

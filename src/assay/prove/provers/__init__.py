@@ -21,6 +21,7 @@ class Effort:
     fuzz: int = 20_000  # inputs of each entry point that are compared with the original
     thorough: bool = True  # the independent checker looks at the installed standard library too
     file_seconds: float = 300.0  # for compiling one file
+    build_seconds: float = 3600.0  # for compiling all of them
     check_seconds: float = 900.0  # for the independent checker
     memory_bytes: int = 4 << 30  # of each tool
 

@@ -84,6 +84,7 @@ class Rocq:
         self.tools = toolchain()
         self._shelves: dict[str, tuple[str, Path]] = {}  # shelf -> logical name, folder with compiled files
         self._built: Built | None = None
+        self._seconds = 0.0  # that compiling has taken
         self._checks: dict[str, Path] = {}
 
     def versions(self) -> dict[str, str]:
@@ -104,6 +105,7 @@ class Rocq:
         return self._built
 
     def _build(self) -> Built:
+        self._need_packages()
         if found := self._hygiene():
             return Built(False, tuple(found))
         for name in self.names.libraries:
@@ -125,6 +127,16 @@ class Rocq:
         if failure:
             return Built(False, (_finding("build", failure),), files)
         return Built(True, (), files)
+
+    def _need_packages(self) -> None:
+        """`Unavailable` if a library that the task names is not installed; asked of Debian's own records."""
+        for package in self.names.packages:
+            try:
+                ran = subprocess.run(["dpkg-query", "-W", "-f", "${Status}", package], capture_output=True, timeout=60)
+            except OSError:
+                return  # no Debian: the compiler will say what is missing
+            if b"install ok installed" not in ran.stdout:
+                raise Unavailable(f"The component needs the package {package}: install it (apt install {package}).")
 
     def _trusted(self, name: str, source: Path, what: str) -> None:
         failure = self._compile(name, source, None)
@@ -212,6 +224,9 @@ class Rocq:
             inside = self.cell.workspace(work)
             where = ["-Q", self.cell.shelf(shelf, built), logical, "-Q", inside, logical]
             ran = self._coqc(work, [*where, f"{inside}/{path}"], {shelf: built})
+            self._seconds += ran.seconds
+            if self._seconds > self.effort.build_seconds:
+                return f"Compiling took more than {self.effort.build_seconds:.0f} seconds in all."
             if not ran.ok:
                 return ran.why(f"Compiling {shown or ''}{path}")
             data = take_file(place.with_suffix(".vo"), MAX_COMPILED)
