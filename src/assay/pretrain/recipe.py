@@ -159,7 +159,7 @@ class Gauntlet(Part):
     moving_average: Share = 0.05  # weight of the newest assigned-or-random sign
     floor_after: int = 10  # rounds after which a moving average below `floor` counts as nothing
     floor: Share = 0.10
-    useful_share: Share = 0.25  # of the usual gain on random data, below which a contribution is not aggregated
+    useful_share: Share = 0.1  # of the usual gain on random data, below which a contribution is not aggregated
     rating_beta: Amount = 7.0
     rating_tau: Amount = 0.1
     missing_score: float = -99.0
@@ -173,7 +173,7 @@ class Gauntlet(Part):
     weights: Literal["ramp", "power"] = "ramp"  # the code's; the paper's
     power: Amount = 2.0
     reexecutions: int = Field(default=0, ge=0)  # peers per round whose work is done again from their committed state
-    reexecution_overlap: Share = 0.9  # of the kept coordinates that must be found again
+    reexecution_overlap: Share = 0.99  # of the kept coordinates that must be found again; 1: equal to the bit
     reward: Positive = 1_000_000  # units per round
     validator_strikes: Positive = 3  # rounds absent or far from the outcome after which stake counts for nothing
 

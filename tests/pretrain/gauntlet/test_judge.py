@@ -263,7 +263,7 @@ def test_work_that_does_no_good_is_never_selected_nor_paid(gain: float) -> None:
 
 
 def test_work_of_next_to_no_use_is_not_selected() -> None:
-    run = Run(recipe(), good, try_out=lambda uid, r: losses(0.002 if uid == 6 else 0.01), joined=EIGHT).play(3)
+    run = Run(recipe(), good, try_out=lambda uid, r: losses(0.0009 if uid == 6 else 0.01), joined=EIGHT).play(3)
     assert run.first(6, "selected") is None
     assert Note.USELESS in notes(run.history[0], 6)
     assert all(judged.marks[6].weight == 0 for judged in run.history)

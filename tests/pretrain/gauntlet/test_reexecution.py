@@ -40,7 +40,7 @@ def test_a_single_other_coordinate_is_not_exact() -> None:
     assert matches(found, LOOSE)
 
 
-@pytest.mark.parametrize("factor", [-1.0, 2.0, 0.5, 10.0])
+@pytest.mark.parametrize("factor", [-1.0, 1.1, 2.0, 0.5, 10.0])
 def test_scaled_or_flipped_work_is_not_found_again(factor: float) -> None:
     scaled = sent({name: factor * tensor for name, tensor in honest(1).items()})
     found = against(scaled, sent(honest(1)))
