@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from assay.core.errors import BadInput
-from assay.pretrain.lab import experiments, report
+from assay.pretrain.lab import experiments, probe, report
 from assay.pretrain.lab.experiments import Case
 from assay.pretrain.lab.quantisers import original_rounding
 from assay.pretrain.lab.runs import Result, Settings, run
@@ -56,6 +56,17 @@ def test_agreement_leaves_attackers_out_of_a_run(text):
     result = run(attacked, text)
     assert result.attackers_left_out == 1
     assert result.honest_left_out == 0
+
+
+def test_a_probe_tells_what_a_rule_makes_of_an_attack(text):
+    looked = probe.Probe(SMALL.model_copy(update={"peers": 6, "steps": 30, "inner_steps": 5}), text)
+    looked.run()
+    seen = {key: record.distances for key, record in looked.seen.items()}
+    assert {len(distances) for distances in seen.values()} == {2}
+    for attack in ("sign flip", "noise", "IPM 10"):
+        assert max(seen[attack, "agreement"]) < min(seen[attack, "mean"]), attack
+    assert looked.seen["sign flip", "agreement"].caught == [2, 2]
+    assert "| sign flip |" in probe.table(looked)
 
 
 @pytest.mark.parametrize("change", [{"quantiser": "float32"}, {"quantiser": "original"}, {"delayed": True}])

@@ -9,8 +9,10 @@ import typer
 from assay.core.data import use_folders
 from assay.core.errors import BadInput
 from assay.pretrain.lab import experiments, report
+from assay.pretrain.lab import probe as probing
 from assay.pretrain.lab.experiments import Case
 from assay.pretrain.lab.runs import MODELS, Settings
+from assay.pretrain.lab.text import read_text
 from assay.terminal import Json, command, emit, out
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
@@ -99,6 +101,27 @@ def robust(
     """The aggregates with two of eight peers attacking."""
     cases = list(experiments.robust(_base(model, 8, tokens), seeds, experiments.read_tuned(out_)))
     _run(cases, out_, data, jobs, json_, report.robust_table, docs, "robust")
+
+
+@app.command()
+@command
+def probe(
+    data: Data = None,
+    rounds: Annotated[int, typer.Option(min=probing.FIRST + 1)] = 24,
+    model: Model = "tiny",
+    seed: int = 0,
+    docs: Docs = None,
+) -> None:
+    """What each aggregate makes of each attack in single rounds; quick."""
+    use_folders(data or [])
+    base = _base(model, 8, 1)
+    steps = rounds * base.inner_steps
+    settings = base.model_copy(update={"steps": steps, "seed": seed, "warmup": steps // 8})
+    looked = probing.Probe(settings, read_text(data or []))
+    looked.run()
+    out.print(probing.table(looked), markup=False, soft_wrap=True)
+    if docs:
+        report.write_between(docs / _PAGE, "probe", probing.table(looked))
 
 
 def _base(model: str, peers: int, tokens: int) -> Settings:

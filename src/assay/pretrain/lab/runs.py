@@ -143,7 +143,7 @@ def run(settings: Settings, text: Text, progress: Progress = lambda line: None) 
     """Train and measure. The same settings and text give the same result on the same kind of machine."""
     if settings.steps % settings.inner_steps:
         raise BadInput(f"{settings.steps} steps are not a whole number of rounds of {settings.inner_steps}.")
-    return (_DataParallel if settings.method == "adamw" else _Rounds)(settings, text, progress).run()
+    return (_DataParallel if settings.method == "adamw" else Rounds)(settings, text, progress).run()
 
 
 class _Run:
@@ -233,7 +233,7 @@ class _DataParallel(_Run):
         self.values_sent = self.bytes_sent // 4
 
 
-class _Rounds(_Run):
+class Rounds(_Run):
     """DiLoCo and SparseLoCo: H inner steps by every peer, one exchange."""
 
     def train(self) -> None:
