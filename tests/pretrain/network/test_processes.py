@@ -122,7 +122,7 @@ def test_a_run_outlives_its_members(
     members.kill("peer-1")
     wait_for_round(chain, 2)
     members.start("peer", 1)
-    members.start("peer", 6)  # a newcomer: a member from round 3 on
+    members.start("peer", 6)  # a newcomer: a member from round 3 on, or later on a slow machine
     wait_for_round(chain, 4)
     members.kill("validator-5")
     wait_for_round(chain, ROUNDS)
@@ -130,7 +130,7 @@ def test_a_run_outlives_its_members(
     for name in list(members.running):
         assert members.running.pop(name).wait(120) == 0, members.logs()
     registered = {member.endpoint.rpartition("/")[2]: member for member in chain.members()}
-    assert registered["peer-6"].first_round == 3
+    assert registered["peer-6"].first_round >= 3
     # Nobody was thrown out, the run never stood still, and those who came back or late count as the others do.
     assert not any(member.expelled for member in registered.values())
     last = chain.outcome(ROUNDS - 1)
