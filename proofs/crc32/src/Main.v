@@ -2,7 +2,7 @@
 From Coq Require Import ZArith Lia String List.
 From VerifiedC Require Import Words Syntax Semantics Wp.
 From Crc32Trusted Require Import Statement.
-From Crc32 Require Import Linear Remainder Slice Update Join.
+From Crc32 Require Import Linear Remainder Bursts Slice Update Join.
 From Crc32 Require Fast.
 Import ListNotations.
 Open Scope Z_scope.
@@ -65,6 +65,13 @@ Proof.
   intros value a b first whole Hv Ha Hb Cf Cw.
   apply is_crc_bitwise in Cf; auto. subst. apply is_crc_bitwise in Cw; auto using bitwise_word. subst.
   rewrite bitwise_resume. apply bitwise_is_crc; auto. apply words_app; auto.
+Qed.
+
+Theorem notices_bursts : Statement.notices_bursts.
+Proof.
+  intros value data changed k e c d Hv Hd Hc Hlen Hk He E Cc Cd.
+  apply is_crc_bitwise in Cc; auto. apply is_crc_bitwise in Cd; auto. subst.
+  apply bitwise_burst with (k := k) (e := e); auto.
 Qed.
 
 Theorem known_values : Statement.known_values.

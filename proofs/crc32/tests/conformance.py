@@ -1,23 +1,36 @@
 """CRC-32 against zlib's: generated inputs, and CPython's own tests of `zlib.crc32` with the component in its place."""
 
+import ctypes
 import unittest
 import zlib
 from unittest import mock
 
 from test import test_zlib
 
-ORIGINAL = {"crc32": zlib.crc32}
+# The function that combines is in the C library only.
+_COMBINE = ctypes.CDLL("libz.so.1").crc32_combine
+_COMBINE.argtypes = (ctypes.c_ulong, ctypes.c_ulong, ctypes.c_long)
+_COMBINE.restype = ctypes.c_ulong
+
+ORIGINAL = {"crc32": zlib.crc32, "crc32_combine": _COMBINE}
 HIDDEN = ("libz.so*",)
 
 # Around the sixteen bytes of one round, and around the blocks of zlib's own braided loops.
 LENGTHS = (0, 1, 15, 16, 17, 31, 32, 33, 39, 40, 41, 80, 4095, 4096, 4097)
 
 
+def checksum(random):
+    """Any value that a checksum can have."""
+    return random.randrange(2**32)
+
+
 def inputs(entry, random):
     """(data, running value); any 32-bit value can be carried on from."""
+    while entry == "crc32_combine":
+        yield checksum(random), checksum(random), random.randrange(1 << random.randrange(1, 63))
     while True:
         length = random.choice(LENGTHS) if random.random() < 0.02 else random.randrange(200)
-        yield random.randbytes(length), random.randrange(2**32)
+        yield random.randbytes(length), checksum(random)
 
 
 def suite(component):

@@ -101,6 +101,14 @@ Definition resumes : Prop :=
   forall value a b first whole, word W32 value -> bytes a -> bytes b ->
     is_crc value a first -> is_crc first b whole -> is_crc value (a ++ b) whole.
 
+(** Every change that lies within 32 successive bits is noticed: [e] is the pattern of changed bits, [k] the place of its
+    lowest in the order of sending (bit j of byte i is bit 8 i + j of [little data]). *)
+Definition notices_bursts : Prop :=
+  forall value data changed k e first second,
+    word W32 value -> bytes data -> bytes changed -> zlen changed = zlen data ->
+    0 <= k -> 0 < e < 2 ^ 32 -> Z.lxor (little data) (little changed) = Z.shiftl e k ->
+    is_crc value data first -> is_crc value changed second -> first <> second.
+
 (** Published values: the empty string, "a", and the check value of the catalogues, of "123456789". *)
 Definition known_values : Prop :=
   is_crc 0 [] 0 /\
