@@ -230,6 +230,28 @@ def test_a_ledger_that_was_changed_behind_a_reader_is_found(world: LedgerWorld) 
         world.reader()
 
 
+def copied(source: Path, target: Path) -> None:
+    with sqlite3.connect(source) as old, sqlite3.connect(target) as new:
+        old.backup(new)
+
+
+def test_a_host_that_rewrites_the_end_is_found_by_who_had_read_it(
+    world: LedgerWorld, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.join(Role.PEER, 0)
+    world.at(0, Phase.COMMIT)
+    copied(world.path, tmp_path / "fork.db")
+    world.chain(0).attest(0, 0, digest(1))
+    monkeypatch.setenv("ASSAY_KEY", str(home / "keys" / "signing.pem"))
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "no memory"))  # the host's own witness would refuse
+    fork = LedgerChain.open(tmp_path / "fork.db", key=signer(0), clock=world.manual)
+    fork.attest(0, 0, digest(2))
+    copied(tmp_path / "fork.db", world.path)
+    assert world.reader().attestations(0) == {0: digest(2)}  # every signature is right
+    with pytest.raises(Corrupt):
+        world.first.attestations(0)
+
+
 # Time
 
 
