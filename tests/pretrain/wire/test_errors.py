@@ -245,6 +245,16 @@ def test_streams_of_another_length_are_refused(rules, change):
     assert refused(resized(change)) in rules
 
 
+def test_zeros_that_are_cut_off_are_missed():
+    """A reader that took what lies beyond the end for zeros would accept two byte strings for one content."""
+    data = bytearray(wire.encode({"a": torch.ones(4096)}, 4096, 1)[:-4])
+    at, numbers = split_section(data)
+    assert data[-1] == 0, "signs of positive values"
+    numbers[2] -= 1
+    data[at : at + 24] = struct.pack("<6I", *numbers)
+    assert refused(sealed(data[:-1])) == "truncated"
+
+
 def test_a_stream_that_does_not_end_where_encoders_begin_is_refused():
     """Empty chunks cost next to nothing, so another state still decodes to them: only its end gives it away."""
     body = bytearray(section_of([(1, None)]))

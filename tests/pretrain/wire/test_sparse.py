@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -181,6 +182,8 @@ def test_overlap_is_the_share_of_common_coordinates():
     assert wire.overlap(a, part) == 1, "who copies a part has copied"
     with pytest.raises(BadInput):
         wire.overlap(a["w"], b["v"])
+    with pytest.raises(BadInput):
+        wire.overlap(a, {"w": b["w"]})
 
 
 @pytest.mark.parametrize("shape", [(300, 70), (20_000,), (130, 3, 3)])
@@ -205,6 +208,18 @@ def test_size_is_within_the_published_bounds():
     for bits, bound in ((2, 9.45), (1, 8.6)):
         sparse = wire.compress(given_, 64, bits)
         assert 8 * len(wire.pack(sparse)) / sum(len(one) for one in sparse.values()) < bound
+
+
+def test_reading_takes_less_memory_than_twice_the_largest_legal_payload():
+    shapes = {"w": (4096, 4096)}
+    payload, limits = wire.encode({"w": tensor(shapes["w"])}), wire.Limits.of(shapes)
+    wire.decode(payload, limits)
+    tracemalloc.start()
+    try:
+        wire.decode(payload, limits)
+        assert tracemalloc.get_traced_memory()[1] < 2 * limits.max_bytes
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_is_decoded_cannot_be_changed_by_accident():

@@ -216,11 +216,13 @@ def accumulate(
 
 def overlap(a: SparseTensor | Mapping[str, SparseTensor], b: SparseTensor | Mapping[str, SparseTensor]) -> float:
     """The share of kept coordinates that both keep: of the smaller number of the two. 0 if one keeps nothing."""
-    pairs = [(a, b)] if isinstance(a, SparseTensor) else [(a[name], b[name]) for name in a]  # type: ignore[index]
+    ours = {"": a} if isinstance(a, SparseTensor) else a
+    theirs = {"": b} if isinstance(b, SparseTensor) else b
+    if {name: one.shape for name, one in ours.items()} != {name: one.shape for name, one in theirs.items()}:
+        raise BadInput("Only sparse tensors of the same names and shapes can be compared.")
     common = left = right = 0
-    for one, other in pairs:
-        if not (isinstance(one, SparseTensor) and isinstance(other, SparseTensor)) or one.shape != other.shape:
-            raise BadInput("Only sparse tensors of the same shape overlap.")
+    for name, one in ours.items():
+        other = theirs[name]
         common += _common(one.entries, one.counts, other.entries, other.counts)
         left, right = left + len(one), right + len(other)
     return common / min(left, right) if left and right else 0.0
