@@ -256,27 +256,28 @@ def test_a_host_that_rewrites_the_end_is_found_by_who_had_read_it(
 
 
 def test_the_hosts_clock_counts_and_not_what_a_member_says(tmp_path: Path) -> None:
-    genesis = int(time.time()) + 2
+    genesis = int(time.time()) + 5
     given = terms(genesis)
     chain = LedgerChain.create(
         tmp_path / "ledger.db", type(given)(**(vars(given) | {"clock": Clock(genesis, 4, 300, 1, 1)}))
     )
     peer = chain.acting_as(signer(0))
     uid = peer.register(Role.PEER, "s3://b", 100)
+    other = chain.acting_as(signer(1))
+    late = other.register(Role.PEER, "s3://b", 100)
     while chain.time() < genesis:
         time.sleep(0.1)
     peer.commit(uid, 0, digest(1), 1, sha256(word(5)).digest())
-    other = chain.acting_as(signer(1))
     while chain.time() < genesis + 4:
         time.sleep(0.1)
     with pytest.raises(TooLate):
         peer.commit(uid, 0, digest(2), 1, word(5))
     with pytest.raises(NotAllowed):
         other.reveal(uid, 0, word(5))
-    act = acts.Commit(uid=uid, round=0, object=digest(2), size=1, key_hash="11" * 32)
-    said = {"act": act.model_dump(mode="json"), "key": signer(0).public.raw.hex(), "run": chain.run}
-    envelope = sign(canonical_json(said), ACT_PAYLOAD, signer(0)).decode()
-    predicate = {"time": genesis + 1, "transaction": envelope}
+    act = acts.Commit(uid=late, round=0, object=digest(2), size=1, key_hash="11" * 32)
+    said = {"act": act.model_dump(mode="json"), "key": signer(1).public.raw.hex(), "run": chain.run}
+    envelope = sign(canonical_json(said), ACT_PAYLOAD, signer(1)).decode()
+    predicate = {"time": genesis + 1, "transaction": envelope}  # it says that it came in time
     chain.log.ledger.append(Statement((Subject(chain.run, "run"),), TRANSACTION, predicate))
     peer.reveal(uid, 0, word(5))
     reader = LedgerChain.open(tmp_path / "ledger.db")
