@@ -162,7 +162,7 @@ def test_every_sequence_is_as_likely_as_any_other(built: Callable[..., Built]) -
 
 def test_pairs_of_places_are_uniform_in_a_small_order() -> None:
     """Where 0 and 1 go together, over many names: a weak network would favour some pairs."""
-    size, names = 6, 1_500
+    size, names = 6, 900
     counts = Counter(tuple(permuted(np.arange(2, dtype=np.uint64), size, ["pair", n]).tolist()) for n in range(names))
     assert len(counts) == 30
     found = np.array(list(counts.values()))
