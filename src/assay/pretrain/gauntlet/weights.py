@@ -18,7 +18,8 @@ def share_out(scores: Mapping[int, float], settings: Gauntlet) -> dict[int, int]
     if not ranked:
         return {}
     if settings.weights == "power":
-        return _in_units({uid: scores[uid] ** settings.power for uid in ranked}, 1.0)
+        best = scores[ranked[0]]  # taken out first, so that nothing under- or overflows
+        return _in_units({uid: (scores[uid] / best) ** settings.power for uid in ranked}, 1.0)
     top, reserve = ranked[: settings.contributors], ranked[settings.contributors :][: settings.reserve]
     # The original keeps the reserve's quarter back even if nobody is in reserve, and burns it.
     units = _in_units(_ramp(top), 1.0 - RESERVE_SHARE if reserve else 1.0)
