@@ -139,6 +139,17 @@ def test_agreement_leaves_out_attackers_and_nobody_else(honest, attack):
     assert weigh(attacked(honest, attack), "agreement").left_out == [6, 7]
 
 
+@pytest.mark.parametrize(("share", "kept"), [(3.0, False), (1.5, True), (0.7, True), (0.3, False)])
+def test_who_agrees_far_more_or_far_less_than_is_usual_is_left_out(share, kept):
+    """Far more: made from the others' contributions, as ALIE is. Six honest peers with a cosine of 0.1."""
+    sent = [[1.0 if one == other else 0.1 for other in range(7)] for one in range(7)]
+    for other in range(6):
+        sent[6][other] = sent[other][6] = 0.1 * share
+    shares = AGGREGATES["agreement"].shares(7, sent)
+    assert (shares[6] > 0) == kept
+    assert all(one > 0 for one in shares[:6])
+
+
 def test_agreement_without_attackers_is_the_mean(honest):
     together, mean = aggregate(honest, "agreement"), aggregate(honest, "mean")
     assert all(torch.equal(together[name], mean[name]) for name in SHAPES)
