@@ -17,20 +17,26 @@ FLOOR = 2.0**-96  # smaller magnitudes count as zero
 CEILING = 2.0**96  # larger ones are not encoded
 
 
-def _mantissas() -> list[float]:
-    """2^(i/32) for i = 0 to 31, rounded to 24 bits by integer arithmetic."""
+MANTISSA_BITS = 23
+
+
+def _mantissas() -> list[int]:
+    """The integers nearest to 2^(23 + i/32), for i = 0 to 31."""
     roots = []
     for step in range(STEPS):
-        # Twice the 24-bit integer, rounded down: the root is taken five times, of a number that is large enough.
+        # Twice the number, rounded down: the 32nd root of 2^(32 * 24 + i), by five square roots.
         root = 1 << (STEPS * 24 + step)
         for _ in range(5):
             root = math.isqrt(root)
-        roots.append((root + 1) // 2 / 2**23)
+        roots.append((root + 1) // 2)
     return roots
 
 
+MANTISSAS = _mantissas()
+
+
 def _scales() -> npt.NDArray[np.float32]:
-    mantissas = np.array(_mantissas(), dtype=np.float64)
+    mantissas = np.array(MANTISSAS, dtype=np.float64) / 2**MANTISSA_BITS
     octaves = [np.ldexp(mantissas, exponent) for exponent in range(LOWEST, HIGHEST + 3)]
     scales = np.concatenate(octaves)[: SCALE_CODES + MOST_RISE].astype(np.float32)
     scales.setflags(write=False)

@@ -41,8 +41,8 @@ class Limits:
     shapes: Mapping[str, Shape] | None = None  # exactly these tensors
     k: int | None = None
     bits: int | None = None
-    max_bytes: int = 1 << 30
-    max_elements: int = 1 << 32
+    max_bytes: int = 1 << 28
+    max_elements: int = 1 << 28
     max_tensors: int = 1 << 16
     max_table: int = 1 << 20  # bytes
     max_scale: float = math.inf  # of a chunk's lower level; values are at most four times as large

@@ -5,9 +5,9 @@ within each (so in flat order for vectors, not for matrices). Arithmetic on them
 addition per element, and norms are exactly rounded: every machine gets the same bits.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
@@ -19,7 +19,7 @@ from torch import Tensor
 from assay.core.errors import BadInput
 from assay.pretrain.wire.errors import WireError
 from assay.pretrain.wire.layout import CHUNK, Layout
-from assay.pretrain.wire.levels import CEILING, SCALES
+from assay.pretrain.wire.levels import CEILING, LOWEST, MANTISSA_BITS, MANTISSAS, SCALES, STEPS
 from assay.pretrain.wire.selection import select
 
 Uint16 = npt.NDArray[np.uint16]
@@ -87,16 +87,17 @@ class SparseTensor:
 
     @cached_property
     def square_norm(self) -> float:
-        """The sum of the squares of the values, exactly rounded."""
-        upper = np.zeros(len(self.counts), dtype=np.int64)
-        _count_upper(self.entries, self.counts, upper)
-        code = (self.heads & _SCALE_MASK).astype(np.int64)
-        values = np.zeros(len(SCALES), dtype=np.int64)  # how many values are at each level
-        np.add.at(values, code, self.counts - upper)
-        np.add.at(values, code + (self.heads >> _SCALE_BITS), upper)
-        used = np.flatnonzero(values)
-        exact = sum((Fraction(float(SCALES[at])) ** 2 * int(values[at]) for at in used), Fraction(0))
-        return float(exact)
+        """The sum of the squares of the values, exactly rounded: it is added up in whole numbers."""
+        number = np.zeros(len(SCALES), dtype=np.int64)  # of values at each level
+        _count_levels(self.entries, self.counts, self.heads, number)
+        used = np.flatnonzero(number).tolist()
+        if not used:
+            return 0.0
+        lowest = used[0] // STEPS
+        total = 0
+        for code, values in zip(used, number[used].tolist(), strict=True):
+            total += values * MANTISSAS[code % STEPS] ** 2 << 2 * (code // STEPS - lowest)
+        return math.ldexp(total, 2 * (lowest + LOWEST - MANTISSA_BITS))
 
     def to_dense(self, *, out: Tensor | None = None) -> Tensor:
         """The tensor with zeros where nothing was kept, float32; into `out` if given, which is overwritten."""
@@ -315,12 +316,16 @@ def _amounts(entries: Uint16, counts: Uint16, lows: Floats, highs: Floats, out: 
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _count_upper(entries: Uint16, counts: Uint16, upper: Int64) -> None:
+def _count_levels(entries: Uint16, counts: Uint16, heads: Uint32, number: Int64) -> None:
     i = 0
     for chunk in range(len(counts)):
-        for _ in range(counts[chunk]):
-            upper[chunk] += (entries[i] >> 1) & 1
+        upper, end = 0, i + int(counts[chunk])
+        while i < end:
+            upper += (entries[i] >> 1) & 1
             i += 1
+        code = int(heads[chunk] & 8191)
+        number[code] += int(counts[chunk]) - upper
+        number[code + int(heads[chunk] >> 13)] += upper
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
