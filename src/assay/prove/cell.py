@@ -5,13 +5,14 @@ code and the files that our own driver asked for; what is printed is kept, cut, 
 """
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from assay.core.budget import Budget
 from assay.core.plain import terminal_lines
-from assay.core.sandbox import WORKSPACE, Mount, Sandbox, Spec, python_mounts
+from assay.core.sandbox import WORKSPACE, Mount, Sample, Sandbox, Spec, python_mounts
 
 SHELF = "/shelf"
 MAX_SHOWN = 20_000  # bytes of a tool's output that are looked at
@@ -58,6 +59,10 @@ class Ran:
         return f"{what} failed with exit code {self.exit_code}" + (f": {tail.rstrip('.')}." if tail else ".")
 
 
+class Stopped(Exception):
+    """A tool was ended because its answer is not wanted any more."""
+
+
 class Cell:
     """Runs tools for one check. `root` is a private folder that is removed with all that was made in it."""
 
@@ -96,8 +101,12 @@ class Cell:
         writable: Mapping[str, Path] | None = None,
         environment: Mapping[str, str] | None = None,
         elan: bool = False,
+        stop: threading.Event | None = None,
     ) -> Ran:
-        """Run `command` in the folder `work`, with `shelves` to read. No process of it is left when this returns."""
+        """Run `command` in the folder `work`, with `shelves` to read. No process of it is left when this returns.
+
+        Once `stop` is set, it is ended within about a second, and `Stopped` is raised.
+        """
         mounts = tuple(Mount(path, f"{SHELF}/{name}") for name, path in (shelves or {}).items())
         mounts += tuple(Mount(path, target, writable=True) for target, path in (writable or {}).items())
         named = {**_ENVIRONMENT, **(environment or {})}
@@ -107,6 +116,11 @@ class Cell:
             named |= {"ELAN_HOME": str(home), "PATH": f"{home}/bin:/usr/local/bin:/usr/bin:/bin"}
         self._count += 1
         transcript = self.root / f"transcript-{self._count}"
+
+        def look(_: Sample) -> None:
+            if stop is not None and stop.is_set():
+                raise Stopped
+
         finished = self.sandbox.run(
             command,
             Spec(
@@ -117,6 +131,7 @@ class Cell:
                 environment=named,
             ),
             transcript=transcript,
+            on_sample=look,
         )
         with transcript.open("rb") as file:
             head = file.read(MAX_SHOWN)

@@ -49,7 +49,7 @@ def named(specimen: Specimen) -> str:
 
 def check_one(specimen: Specimen, folder: Path) -> None:
     if not available(specimen):
-        pytest.skip(f"{specimen.needs} is not installed")
+        pytest.skip(f"{specimen.needs or specimen.prover} is not installed")
     judgement = judge(specimen, folder, open_sandbox())
     assert judgement.right, (judgement.outcome, judgement.rules, judgement.sentence)
     if specimen.rogue:

@@ -100,7 +100,7 @@ def _print(judgements: "list[Judgement]", skipped: "list[Specimen]") -> None:
         said = f"{j.outcome.value}: {j.sentence}" if j.sentence else j.outcome.value
         out.print(f"{mark} {j.specimen.prover} {j.specimen.name}:", foreign(said), soft_wrap=True)
     for specimen in skipped:
-        out.print(f"- {specimen.prover} {specimen.name}: skipped, {specimen.needs} is not installed")
+        out.print(f"- {specimen.prover} {specimen.name}: skipped, {specimen.needs or specimen.prover} is not installed")
     rogues = [j for j in judgements if j.specimen.rogue]
     honest = [j for j in judgements if not j.specimen.rogue]
     out.print(f"Cheats caught: {sum(j.right for j in rogues)} of {len(rogues)}")

@@ -16,7 +16,7 @@ from assay.prove.conformance.host import MAX_MESSAGE
 REQUESTS, ANSWERS, ENDED = "requests", "answers", "ended"
 _BATCH = 256
 _INVALID = (1 << 64) - 1
-_SILENCE_SECONDS = 120.0  # without an answer
+_SILENCE_SECONDS = 60.0  # without an answer
 
 Value = int | bool | bytes | None  # None: the function says that the input is not valid
 

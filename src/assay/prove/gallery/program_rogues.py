@@ -185,6 +185,15 @@ rogue(
     "conformance",
 )
 rogue(
+    "never_answers",
+    "conformance",
+    "The program does not come back from one input in eight.",
+    "uint64_t triple(uint64_t x);\n"
+    "uint64_t triple(uint64_t x) { volatile int on = 1; while (x % 8 == 7 && on) {} return 3 * x; }\n",
+    Gate.CONFORMANCE,
+    "conformance",
+)
+rogue(
     "reads_the_host",
     "bad input",
     "The C takes in a file of the machine on which it is compiled.",

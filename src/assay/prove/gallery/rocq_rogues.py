@@ -400,6 +400,7 @@ for _name, _what, _command in (
     ("redirect", "The verifier's report is written beforehand.", 'Redirect "/workspace/assumptions" Print nat.'),
     ("extraction", "A file is written over the verifier's.", 'Require Extraction. Extraction "/shelf/x.ml" plus.'),
     ("changes_folder", "The prover is moved to another folder.", 'Cd "/shelf".'),
+    ("definitional_uip", "An option adds an axiom that no report lists.", "Set Definitional UIP."),
     (
         "registers_names",
         "The prover is told that other definitions are the standard ones.",

@@ -1,11 +1,12 @@
 """What one component of the gallery is: files laid over a base, whether it is a rogue, and what must catch it."""
 
 import importlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from assay.core.errors import AssayError
+from assay.core.errors import AssayError, Unavailable
 from assay.core.sandbox import Sandbox
 from assay.core.verdict import Finding, Outcome, Severity
 from assay.prove.check import check
@@ -118,9 +119,13 @@ def skeleton_base(prover: str) -> Callable[[Path], None]:
 
 
 def available(specimen: Specimen) -> bool:
-    """Whether what a specimen needs beyond its prover is installed."""
-    if specimen.needs is None:
-        return True
-    from assay.prove.provers.rocq import toolchain
+    """Whether the prover of a specimen is installed, and what it needs beyond it."""
+    from assay.prove.provers import lean, rocq
 
-    return (toolchain().library / specimen.needs).is_dir()
+    try:
+        if specimen.prover == "lean":
+            return bool(lean.toolchain(os.environ.get(lean.LIBRARY_VARIABLE)).version)
+        tools = rocq.toolchain()
+    except Unavailable:
+        return False
+    return specimen.needs is None or (tools.library / specimen.needs).is_dir()

@@ -18,7 +18,7 @@ from assay.core.plain import one_line
 from assay.core.verdict import Evidence, Finding, Severity
 from assay.prove.artefact import COMPILE_SECONDS, COMPILER, Artefact
 from assay.prove.bench import Bench
-from assay.prove.cell import Ran, limits, take_file
+from assay.prove.cell import Ran, Stopped, limits, take_file
 from assay.prove.component import copy_sources
 from assay.prove.conformance.calls import ANSWERS, ENDED, REQUESTS
 from assay.prove.conformance.host import host_source
@@ -28,6 +28,7 @@ RUN_SECONDS = 1200.0
 MAX_RESULT = 4 << 20
 TESTS = "tests/conformance.py"
 LINK = "/link"
+_GRACE_SECONDS = 5.0
 _SYSTEM_LIBRARIES = ("/usr/lib", "/usr/local/lib", "/lib")
 
 
@@ -98,21 +99,25 @@ def _compare(bench: Bench, host: Path, seed: str) -> tuple[_Result | None, Ran, 
         os.mkfifo(shared / name, 0o600)
     # Held open, so that neither side waits for the other to open, or ends because it has not.
     held = [os.open(shared / name, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK) for name in (REQUESTS, ANSWERS)]
-    inside, ended = cell.workspace(shared), []
+    inside = cell.workspace(shared)
+    ended: list[Ran] = []
 
     def answer_calls() -> None:
         try:
             program = f"{cell.shelf('host', host)}/host"
             command = [program, f"{inside}/{REQUESTS}", f"{inside}/{ANSWERS}"]
             hidden = _hidden(task) if cell.confined else ()
-            ran = cell.run(command, shared, limits(RUN_SECONDS + 60), {"host": host}, hidden=hidden)
+            ran = cell.run(command, shared, limits(RUN_SECONDS + 60), {"host": host}, hidden=hidden, stop=stop)
             ended.append(ran)
             told = _how_it_ended(ran)
+        except Stopped:
+            return
         except AssayError as error:
             told = str(error)
         (status / f"{ENDED}.new").write_text(told)
         (status / f"{ENDED}.new").rename(status / ENDED)
 
+    stop = threading.Event()
     thread = threading.Thread(target=answer_calls, daemon=True)
     thread.start()
     try:
@@ -134,6 +139,8 @@ def _compare(bench: Bench, host: Path, seed: str) -> tuple[_Result | None, Ran, 
     finally:
         for descriptor in held:
             os.close(descriptor)  # the program reads an end, and leaves
+        thread.join(_GRACE_SECONDS)
+        stop.set()  # or it hangs in a call
         thread.join()
     data = take_file(out / "result.json", MAX_RESULT)
     if not examiner.ok or data is None:

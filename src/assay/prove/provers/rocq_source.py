@@ -47,6 +47,9 @@ _REFUSED: tuple[tuple[str, str], ...] = (
     ),
     (r"(?:Drop|Quit)\b", "it leaves the prover"),
     (r"Register\b", "it tells the prover which definitions are the standard ones"),
+    # Neither Print Assumptions nor coqchk of 8.16 reports what rests on this one.
+    (r"Set\s+Definitional\s+UIP\b", "it adds an axiom in the guise of an option"),
+    (r"Set\s+Cumulative\s+StrictProp\b", "it changes the rules of the kernel"),
     (r"(?:Set|Unset)\s+Extraction\b", "it changes how definitions become programs"),
 )
 _REFUSED_RE = tuple((re.compile(pattern), why) for pattern, why in _REFUSED)
