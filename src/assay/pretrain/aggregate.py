@@ -20,10 +20,10 @@ from torch import Tensor
 from assay.core.errors import BadInput
 from assay.pretrain.wire import SparseTensor, accumulate
 
-# A contribution agrees if its usual cosine with the others is between these shares of what is usual. Measured with
-# `lab probe`: honest peers 0.7 to 1.5; noise 0.02; what is made from the others' contributions 2.4 to 3.3.
+# A contribution agrees if its usual cosine with the others is between these shares of what is usual. Measured on
+# a tiny model: honest peers 0.7 to 1.5; noise 0.02; what is made from the others' contributions 2.4 to 3.3.
 AGREEMENT = (0.5, 2.0)
-_WEISZFELD_STEPS = 64  # of the geometric median; it has settled to 1e-6 after about 20
+_WEISZFELD_STEPS = 64  # of the geometric median
 _EPSILON = 1e-8  # the published clip adds it to the norm
 
 
