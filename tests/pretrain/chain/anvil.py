@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -79,9 +80,11 @@ class Anvil:
     def start(self) -> None:
         kept = ["--state", str(self.state)] if self.state else []
         command = [str(self.program), "--port", str(self.port), "--accounts", "24", *kept, *self.options]
+        # The kernel counts the thread that started it as the parent.
+        tied = _die_with_parent if threading.current_thread() is threading.main_thread() else None
         with (self.folder / "anvil.log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_die_with_parent
+                command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=tied
             )
         end = time.monotonic() + 60
         while True:
