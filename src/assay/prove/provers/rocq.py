@@ -352,7 +352,7 @@ class Rocq:
             compiled = [*self._own_modules(), library_name("Goals"), *modules]
             modules = [word for module in compiled for word in ("-norec", module)]
         command = ["coqchk", "-silent", "-o", *words, *modules]
-        wrapped = ["sh", "-c", 'exec "$@" > report 2>&1', "sh", *command]
+        wrapped = [*_DEEP, "sh", "-c", 'exec "$@" > report 2>&1', "sh", *command]
         ran = self.cell.run(wrapped, work, limits(self.effort.check_seconds, self.effort.memory_bytes), shelves)
         said = (take_file(work / "report", MAX_REPORT) or b"").decode(errors="replace")
         if not ran.ok:
@@ -397,7 +397,7 @@ class Rocq:
         (work / "Statements.v").write_text(statements_text(self.component.manifest, inside))
         shelves = [s for s, (logical, _) in self._shelves.items() if logical != self.names.submission]
         mounted = {s: self._shelves[s][1] for s in shelves}
-        command = ["coqc", "-q", "-noglob", *self._load_path(shelves), "-Q", inside, "AssayStatements"]
+        command = [*_DEEP, "coqc", "-q", "-noglob", *self._load_path(shelves), "-Q", inside, "AssayStatements"]
         ran = self.cell.run(
             [*command, f"{inside}/Statements.v"],
             work,
