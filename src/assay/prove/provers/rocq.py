@@ -37,6 +37,9 @@ _DEEP = ("sh", "-c", 'ulimit -s 1048576 2>&- || ulimit -s "$(ulimit -H -s)"; exe
 OLDEST, NEWEST = (8, 16), (9, 0)  # the reports of coqc and coqchk are read strictly: as 8.16 writes them
 MAX_COMPILED = 256 << 20  # bytes of one compiled file
 MAX_REPORT = 4 << 20
+# The checker computes without the virtual machine: printing a long text there would take hours. Above this, that the
+# program prints to the committed C is the kernel's word alone.
+MAX_RECHECKED_TEXT = 8 << 10
 MAX_PRINTED = 1 << 20  # bytes of C: larger programs belong in several components
 
 _PLUGIN_SOURCES = frozenset((".ml", ".mli", ".mlg", ".mllib", ".mlpack", ".ml4"))
@@ -299,7 +302,8 @@ class Rocq:
 
         Whether it holds is the gate `optimised`'s to say: a failure here is met there again, with its reason.
         """
-        if findings or self._printed_text() is None:
+        text = self._printed_text()
+        if findings or text is None or len(text) > MAX_RECHECKED_TEXT:
             return
         if self._state("CheckPrinted", self._program_theorems(), {}, with_text=True):
             self._checks.pop("CheckPrinted", None)
