@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from assay.core.errors import BadInput, Corrupt, Unavailable
-from assay.pretrain.chain import Mark, NotAllowed, Phase, Role, TooEarly, TooLate, acts, decide
+from assay.pretrain.chain import Mark, NotAllowed, Phase, Role, TooEarly, TooLate, acts, decide, evm
 from assay.pretrain.chain.decide import Decision
 from assay.pretrain.chain.encoding import pack_marks, seal_words
 from assay.pretrain.chain.evm import EvmChain
@@ -137,6 +137,18 @@ def test_an_act_is_done_when_enough_blocks_follow(own_node: Anvil, tmp_path: Pat
         own_node.ask("evm_mine")
     thread.join(30)
     assert not thread.is_alive() and careful.members() == world.reader().members()
+
+
+def test_a_receipt_that_comes_late_is_waited_for(world: EvmWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, asked = evm._receipt, list[Any]()
+
+    def late(eth: Any, hash_: Any) -> Any:
+        asked.append(hash_)
+        return None if len(asked) < 5 else real(eth, hash_)
+
+    monkeypatch.setattr(evm, "_receipt", late)
+    assert world.join(Role.PEER, 0) == 0
+    assert len(set(asked)) == 1 and len(world.reader().members()) == 1
 
 
 def test_an_account_without_coins_is_told_so(own_node: Anvil, tmp_path: Path) -> None:

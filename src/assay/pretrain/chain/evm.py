@@ -31,6 +31,7 @@ MAX_KEY_FILE = 1 << 10  # bytes: a key has 64 hex digits
 LOG_BLOCKS = 2_000  # asked for at a time: public nodes refuse long ranges
 GAS_MARGIN = 1.25  # over the estimate: between estimate and block another member may have acted first
 TIP = 10**9  # wei per gas
+RECEIPT_SECONDS = 10.0  # a node may count a transaction before it knows its receipt
 _REQUEST_SECONDS = 10.0
 _DECIDE = "decide"
 _BEHIND = ("header not found", "block not found", "unknown block", "missing trie node")  # it will have it in a moment
@@ -130,7 +131,11 @@ class EvmChain(ReplayedChain):
         if isinstance(act, acts.Register) and (self._must_act(), act.role) in self._state().uids:
             return  # the contract would ask for no money, and we would send it
         value = act.bond * self._unit if isinstance(act, acts.Register) else 0
-        self._send(self._function(act), value)
+        try:
+            self._send(self._function(act), value)
+        except NotAllowed:
+            if not (isinstance(act, acts.Register) and (self._must_act(), act.role) in self._state().uids):
+                raise  # otherwise it was ours, sent before a crash and mined since
 
     def _function(self, act: acts.Act) -> Any:
         """The contract's function for an act."""
@@ -298,7 +303,7 @@ class _Account:
     def _deliver(self, signed: Any, nonce: int, end: float) -> Any | None:
         """The receipt; None if another transaction of this account took the nonce."""
         eth, pause = self.node.web3.eth, 0.02
-        sent_at = float("-inf")
+        sent_at, used_since = float("-inf"), None
         while True:
             left = max(0.0, end - time.monotonic())
             if time.monotonic() - sent_at > 5:  # a node that was restarted has forgotten it
@@ -309,10 +314,12 @@ class _Account:
             if receipt is not None and self._deep(receipt, left):
                 return receipt
             count = self.node.call(lambda: eth.get_transaction_count(self.address, "latest"), left)
-            if receipt is None and count > nonce:
-                receipt = self.node.call(lambda: _receipt(eth, signed.hash), left)
-                if receipt is None:
-                    return None
+            if receipt is not None or count <= nonce:
+                used_since = None
+            elif used_since is None:
+                used_since = time.monotonic()
+            elif time.monotonic() - used_since > RECEIPT_SECONDS:
+                return None
             if time.monotonic() > end:
                 raise Unavailable(
                     f"The chain at {self.node.place} did not mine a transaction in {self.node.deadline:g} s."
