@@ -65,6 +65,10 @@ system-demo:
 
 system-test: system-demo
 	@sh scripts/need.sh initdb postgresql
+	@sh scripts/need.sh coqc coq
+	@sh scripts/need.sh ocamlopt ocaml-nox
+	@sh scripts/need.sh gcc gcc
+	@sh scripts/need.sh nm binutils
 
 clean:
 	rm -rf $(VENV) site build dist

@@ -289,11 +289,10 @@ class Lasting:
 
     rounds: list[int] = field(default_factory=list)  # until a cheating round was done again
     cheated: list[int] = field(default_factory=list)  # rounds of cheating until then
-    reward: list[float] = field(default_factory=list)  # share of all rewards of 20 rounds, for rounds of cheating
 
 
 def lasting(peers: int, cheats: int, places: int, seeds: int = 200, rounds: int = 200) -> dict[str, Lasting]:
-    """`cheats` of `peers` follow a strategy; rewards are equal, held until a check, lost when it fails."""
+    """`cheats` of `peers` follow a strategy, until they are found. For cheating they are paid nothing in any case."""
     wanted = recipe(rounds).model_copy(update={"gauntlet": Gauntlet(reexecutions=places)})
     found = {name: Lasting() for name in STRATEGIES}
     for name, strategy in STRATEGIES.items():
@@ -312,41 +311,33 @@ def _last(
     random: np.random.Generator,
     found: Lasting,
 ) -> None:
-    checked, held, stolen = dict.fromkeys(range(peers), -1), dict.fromkeys(range(cheats), 0.0), 0.0
-    count = dict.fromkeys(held, 0)
+    checked, count = dict.fromkeys(range(peers), -1), dict.fromkeys(range(cheats), 0)
     for now in range(rounds):
         before = Standings(
             round=now - 1, peers=tuple(Standing(uid=u, joined=0, last_reexecuted=checked[u]) for u in sorted(checked))
         )
         drawn = reexecuted(wanted, random.bytes(32), now, checked, before)
-        for uid in list(held):
+        for uid in list(count):
             cheating = strategy(now - checked[uid], random.random())
-            held[uid] += cheating / peers / 20
             count[uid] += cheating
             if uid in drawn and cheating:
                 found.rounds.append(now + 1)
                 found.cheated.append(count[uid])
-                del held[uid], checked[uid]
-            elif uid in drawn:
-                stolen, held[uid] = stolen + held[uid] * (now < 20), 0.0
+                del count[uid], checked[uid]
         for uid in set(drawn) & checked.keys():
             checked[uid] = now
-        if not held:
+        if not count:
             break
-    found.rounds.extend(rounds for _ in held)
-    found.reward.append(stolen)
+    found.rounds.extend(rounds for _ in count)
 
 
 def show_lasting() -> None:
-    print(
-        "\nHow long cheats last: rounds until one of theirs is done again, and what they are paid for cheating in 20\n"
-    )
-    print("| peers | cheats | n | they cheat | rounds | of them cheating | share of all rewards: mean, worst |")
-    print("|---|---|---|---|---|---|---|")
+    print("\nHow long cheats last: rounds until one of theirs is done again, and how many of them they cheated in\n")
+    print("| peers | cheats | n | they cheat | rounds | of them cheating |")
+    print("|---|---|---|---|---|---|")
     for peers, cheats, places in ((8, 2, 2), (20, 5, 3)):
         for name, one in lasting(peers, cheats, places).items():
-            paid = f"{statistics.mean(one.reward):.2%}, {max(one.reward):.2%}"
-            print(f"| {peers} | {cheats} | {places} | {name} | {_late(one.rounds)} | {_late(one.cheated)} | {paid} |")
+            print(f"| {peers} | {cheats} | {places} | {name} | {_late(one.rounds)} | {_late(one.cheated)} |")
 
 
 def _late(rounds: list[int]) -> str:

@@ -19,7 +19,7 @@ from assay.pretrain.data import Corpus, Samples, assigned, drawn
 from assay.pretrain.data.samples import permuted
 from assay.pretrain.exchange import Lost, Received, Stores, collect, limits_of
 from assay.pretrain.gauntlet import choose, overlap, reexecution
-from assay.pretrain.gauntlet.evidence import Evidence, Fault, Losses, Overlap, PeerEvidence, Reexecution
+from assay.pretrain.gauntlet.evidence import Evidence, Fault, Losses, Overlap, PeerEvidence, Redone, Reexecution
 from assay.pretrain.gauntlet.measure import Trial, clip_factors, norms, step_sizes, sync_distance, trial_step
 from assay.pretrain.gauntlet.standings import HISTORY, Standings
 from assay.pretrain.model import loss
@@ -221,15 +221,17 @@ class Measurer:
         before: Standings,
         at: ParametersAt,
     ) -> dict[int, Reexecution]:
-        redone = {}
+        redone: dict[int, Reexecution] = {}
         until = time.monotonic() + self._patience
         members = {member.uid: member for member in chain.members(Role.PEER)}
         for uid in choose.reexecuted(self._recipe, chain.beacon(round_), round_, revealed, before):
-            owed = before.of(uid, round_).owes
-            then = round_ if owed is None else owed
-            one = found[uid] if owed is None else self._collected(chain, stores, then, {uid}).get(uid)
-            if isinstance(one, Received):
-                redone[uid] = self._redo(chain, stores, then, members[uid], one, at(then), until)
+            # What it still owes comes first. Who has lost that state for ever can show this round's instead.
+            for then in (before.of(uid, round_).owes, round_):
+                if then is None or (uid in redone and redone[uid].outcome is not Redone.REFUSED):
+                    continue
+                one = found[uid] if then == round_ else self._collected(chain, stores, then, {uid}).get(uid)
+                if isinstance(one, Received):
+                    redone[uid] = self._redo(chain, stores, then, members[uid], one, at(then), until)
         return redone
 
     def _redo(

@@ -16,11 +16,13 @@ from assay.pretrain.gauntlet import (
     Standing,
     Standings,
     judge,
+    reexecuted,
 )
+from assay.pretrain.gauntlet.judge import Note
 from assay.pretrain.gauntlet.measure import Trial, clip_factors, norms, sync_answer, sync_distance
 from assay.pretrain.model import build, loss
 
-from .rounds import Run, beacon, evidence, faulty, good, losses, recipe
+from .rounds import MATCH, Run, beacon, evidence, faulty, good, losses, recipe
 from .sparse import SHAPES, direction, sent
 
 
@@ -139,7 +141,13 @@ def test_11_two_bad_marks_do_not_make_a_good_one() -> None:
     """Issue 108 of the original: negative rating times negative average was a large positive score."""
     bad = Standing(uid=0, joined=0, mu=5.0, sigma=8.0, average=-0.9, evaluations=5, last_evaluated=9)
     before = Standings(round=9, peers=(bad, Standing(uid=1, joined=0, mu=30.0, sigma=2.0, average=0.5, evaluations=5)))
-    seen = [good(0, 10, losses=losses(0.01, 0.0)), good(1, 10, losses=losses())]
+    match = MATCH.model_copy(update={"round": 10})
+    drawn = reexecuted(recipe(), beacon(10), 10, [0, 1], before)
+    assert drawn == [0, 1]
+    seen = [
+        good(0, 10, losses=losses(0.01, 0.0), reexecution=match),
+        good(1, 10, losses=losses(), reexecution=match),
+    ]
     judged = judge(recipe(), before, evidence(10, seen), beacon(10))
     assert judged.results[0].score == 0.0
     assert judged.marks[0].weight == 0
@@ -157,9 +165,18 @@ def test_11_one_bad_mark_is_enough_for_nothing(mu: float, average: float) -> Non
 def test_12_doing_nothing_is_not_paid_for_what_was_done_before() -> None:
     """The original went on paying three quarters of the last score to peers that did not deliver."""
     away = lambda uid, r: faulty(uid, Fault.ABSENT) if uid == 1 and r >= 12 else good(uid, r)  # noqa: E731
-    run = Run(recipe(), away, joined=dict.fromkeys(range(8), 0)).play(13)
-    assert run.history[11].marks[1].weight > 0
-    assert run.history[12].marks[1].weight == 0
+    run = Run(recipe(), away, joined=dict.fromkeys(range(8), 0)).play(16)
+    paid = [judged.marks[1].weight for judged in run.history]
+    assert any(paid[:12]) and not any(paid[12:])
+
+
+def test_12_a_round_that_was_not_done_again_is_not_paid() -> None:
+    """Else whoever cheats right after a check would be paid for it with the next honest round that is checked."""
+    run = Run(recipe(), good, joined=dict.fromkeys(range(8), 0)).play(12)
+    for judged in run.history:
+        proven = {result.uid for result in judged.results if Note.REPRODUCED in result.notes}
+        assert {uid for uid, mark in judged.marks.items() if mark.weight} <= proven
+    assert all(any(judged.marks[uid].weight for judged in run.history) for uid in range(8))
 
 
 def test_13_what_was_scored_is_what_is_aggregated() -> None:

@@ -167,3 +167,16 @@ def test_a_late_commitment_is_refused(make_network: MakeNetwork) -> None:
     network.time.advance_to(clock.begins(0, Phase.REVEAL))
     with pytest.raises(ChainRefusal):
         peer.upload(0, Sealed((peer.seat.folder / "sealed").read_bytes(), bytes.fromhex(note.key)))
+
+
+def test_a_peer_whose_state_is_lost_is_suspended_and_comes_back(make_network: MakeNetwork) -> None:
+    """It was to show the state of a round and cannot; it is neither expelled nor counted until it has made up for it."""
+    network = make_network(Cast(3, validators=("honest",)))
+    careless = network.peers[0]
+    real = careless.show_state
+    lost = {1, 2, 3}
+    careless.show_state = lambda round_: real(round_) if round_ not in lost else None  # type: ignore[method-assign]
+    results = network.run(9)
+    selected = [0 in result.selected for result in results]
+    assert selected[0] and not all(selected) and selected[-1]
+    assert results[-1].expelled == []

@@ -158,7 +158,7 @@ def judge(recipe: Recipe, before: Standings, evidence: Evidence, beacon: bytes) 
     for case in cases.values():
         _score(case, recipe, now, peers=len(evidence.revealed), weak_round=usual < 0)
     selected = _select(cases, settings, gains, usual, now)
-    payable = _payable(cases, gains)
+    payable = _payable(cases, gains, settings)
     if not settings.reexecutions:  # nothing will ever be reproduced: the loss is all that there is to go by
         for uid in payable:
             cases[uid].cleared = True
@@ -399,12 +399,18 @@ def _select(
     return set(fit[: settings.contributors])
 
 
-def _payable(cases: Mapping[int, _Case], gains: Mapping[int, float]) -> dict[int, float]:
-    """Scores of those who did valid work in this round that, if it was tried, was of use."""
+def _payable(cases: Mapping[int, _Case], gains: Mapping[int, float], settings: Gauntlet) -> dict[int, float]:
+    """Scores of those who did valid work in this round that, if it was tried, was of use.
+
+    Where work is done again only what was reproduced is paid, so that no round in which nobody looked is worth a lie.
+    """
     able = {
         uid: _worth(case)
         for uid, case in cases.items()
-        if case.sync_score and not case.notes & UNPAID and gains.get(uid, 1.0) > 0  # none without valid work
+        if case.sync_score
+        and not case.notes & UNPAID
+        and gains.get(uid, 1.0) > 0  # none without valid work
+        and (case.proven or not settings.reexecutions)
     }
     return {uid: worth for uid, worth in able.items() if worth >= SMALLEST_SCORE}
 

@@ -55,6 +55,12 @@ class Cast:
     def attackers(self) -> range:
         return range(self.honest, self.honest + len(self.attacks))
 
+    @property
+    def cheats(self) -> list[int]:
+        """Attackers that do not do their work: of the uids behind which one worker stands, it works for the first."""
+        working = self.honest + self.attacks.index("sybil") if "sybil" in self.attacks else None
+        return [uid for uid in self.attackers if uid != working]
+
 
 @dataclass(frozen=True)
 class RoundResult:

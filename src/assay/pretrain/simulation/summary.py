@@ -20,15 +20,15 @@ class Summary:
 
 def summarise(cast: Cast, results: Sequence[RoundResult]) -> Summary:
     """Figures of a run with this cast."""
-    last, attackers = results[-1], set(cast.attackers)
+    last, cheats = results[-1], cast.cheats
     paid, held = sum(last.paid.values()), sum(last.held.values())
     return Summary(
         loss=last.loss,
-        excluded_after={uid: _excluded_after(uid, results) for uid in cast.attackers},
-        honest_expelled=[uid for uid in last.expelled if uid not in attackers],
-        captured=sum(last.paid[uid] for uid in attackers) / paid if paid else 0.0,
-        held=sum(last.held[uid] for uid in attackers) / held if held else 0.0,
-        selected_harm=sum(uid in result.selected for result in results for uid in attackers),
+        excluded_after={uid: _excluded_after(uid, results) for uid in cheats},
+        honest_expelled=[uid for uid in last.expelled if uid not in cast.attackers],
+        captured=sum(last.paid[uid] for uid in cheats) / paid if paid else 0.0,
+        held=sum(last.held[uid] for uid in cheats) / held if held else 0.0,
+        selected_harm=sum(uid in result.selected for result in results for uid in cheats),
     )
 
 
