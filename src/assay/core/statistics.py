@@ -1,6 +1,6 @@
 """How sure a score is: bootstrap intervals over groups of items that are not independent.
 
-Items that share a group (such as the function that they call) are resampled together; treating them as independent would
+Items that share a group (such as a function that they call) are resampled together; treating them as independent would
 make intervals too narrow. Percentile intervals; the seed is part of the method and goes into the verdict.
 Source: Efron and Tibshirani, An Introduction to the Bootstrap, chapters 8 and 13.
 """

@@ -170,7 +170,7 @@ def test_a_late_commitment_is_refused(make_network: MakeNetwork) -> None:
 
 
 def test_a_peer_whose_state_is_lost_is_suspended_and_comes_back(make_network: MakeNetwork) -> None:
-    """It was to show the state of a round and cannot; it is neither expelled nor counted until it has made up for it."""
+    """It cannot show the state of a round: it is neither expelled nor counted until it has made up for it."""
     network = make_network(Cast(3, validators=("honest",)))
     careless = network.peers[0]
     real = careless.show_state

@@ -373,26 +373,26 @@ class SomeTensors(Attacker):
         return replace(worked, gradient={name: worked.gradient[name] for name in names})
 
 
-class NotFinite(Attacker):
+class HugeScale(Attacker):
+    """Sends the largest values that the format can say."""
+
+    def spoil(self, worked: Worked, parameters: Parameters, round_: int) -> Worked:
+        for size in (1e38, 1e28, 1e20, 1e10, 1e6):
+            try:
+                return self.changed(worked, lambda _, g, size=size: g.sign() * size)  # type: ignore[misc]
+            except AssayError:
+                continue
+        return worked
+
+
+class NotFinite(HugeScale):
     """Sends NaN in place of its values; where the format cannot say that, the largest that it can."""
 
     def spoil(self, worked: Worked, parameters: Parameters, round_: int) -> Worked:
         try:
             return self.changed(worked, lambda _, g: torch.full_like(g, float("nan")))
         except AssayError:
-            return self.changed(worked, lambda _, g: g.sign() * 3e38)
-
-
-class HugeScale(Attacker):
-    """Sends the largest values that the format can say."""
-
-    def spoil(self, worked: Worked, parameters: Parameters, round_: int) -> Worked:
-        for size in (1e38, 1e30, 1e20, 1e10, 1e6):
-            try:
-                return self.changed(worked, lambda _, g, size=size: g.sign() * size)  # type: ignore[misc]
-            except AssayError:
-                continue
-        return worked
+            return super().spoil(worked, parameters, round_)
 
 
 class WrongVersion(BadBytes):
