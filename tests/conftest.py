@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 TASK = "posttrain/bfcl-smoke:tiny-llama"
+RECURSION = sys.getrecursionlimit()  # before any test module is imported
 WORKERS = Path(__file__).parent / "flow" / "workers"
 
 Assay = Callable[..., subprocess.CompletedProcess[str]]
@@ -17,6 +18,11 @@ Assay = Callable[..., subprocess.CompletedProcess[str]]
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "assay.cli", *arguments]
+
+
+def pytest_runtest_setup() -> None:
+    """A package that web3 and vyper bring sets the limit to 100,000 when it is imported: parsers then die of depth."""
+    sys.setrecursionlimit(RECURSION)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ imported when a chain is opened, and not before.
 import json
 import os
 import stat
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -491,10 +492,18 @@ def artefact() -> dict[str, Any]:
 
 
 def _web3() -> Any:
+    """web3, without the 100,000 nested calls that one of its packages allows everybody when it is imported.
+
+    With that limit a parser that is given deeply nested JSON ends the process, where it should raise.
+    """
+    limit = sys.getrecursionlimit()
     try:
+        import eth_account  # noqa: F401 - imported now, so that the limit is put back once and for all
         import web3
     except ImportError:
         raise Unavailable("An EVM chain needs web3: run `pip install 'assay[pretrain]'`.") from None
+    finally:
+        sys.setrecursionlimit(limit)
     return web3
 
 
