@@ -20,6 +20,9 @@ Key = Annotated[
     ),
 ]
 
+OwnStore = Annotated[str | None, typer.Option(metavar="URL", help="Its store, which others must be able to read.")]
+LastRound = Annotated[int | None, typer.Option(min=1, help="Stop after this round; the recipe's last if not given.")]
+
 
 def _tell(line: str) -> None:
     err.print(foreign(line), soft_wrap=True)
@@ -95,13 +98,9 @@ def init(
 def peer(
     run: RunFilePath,
     folder: Annotated[Path, typer.Option("--out", help="This peer's own notes; the same folder again goes on.")],
-    store: Annotated[
-        str | None, typer.Option(metavar="URL", help="Its store, which others must be able to read.")
-    ] = None,
+    store: OwnStore = None,
     key: Key = None,
-    rounds: Annotated[
-        int | None, typer.Option(min=1, help="Stop after this round; the recipe's last if not given.")
-    ] = None,
+    rounds: LastRound = None,
 ) -> None:
     """Take part as a peer: train, hand in, again and again. Killed, the same command goes on."""
     from assay.pretrain.chain.protocol import Role
@@ -117,13 +116,9 @@ def peer(
 def validator(
     run: RunFilePath,
     folder: Annotated[Path, typer.Option("--out", help="This validator's own notes; the same folder again goes on.")],
-    store: Annotated[
-        str | None, typer.Option(metavar="URL", help="Its store, which others must be able to read.")
-    ] = None,
+    store: OwnStore = None,
     key: Key = None,
-    rounds: Annotated[
-        int | None, typer.Option(min=1, help="Stop after this round; the recipe's last if not given.")
-    ] = None,
+    rounds: LastRound = None,
 ) -> None:
     """Take part as a validator: measure, promise, publish. Killed, the same command goes on."""
     from assay.pretrain.chain.protocol import Role

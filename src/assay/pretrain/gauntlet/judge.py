@@ -357,8 +357,8 @@ def sync_score(steps: float, settings: Gauntlet) -> float:
 def _trust(case: _Case, recipe: Recipe, now: int, peers: int) -> float:
     """The moving average; where work is done again at least the floor, since that proves more than a noisy sign.
 
-    So it is for whoever was reproduced lately, and for newcomers whose signs were not nearly all wrong; their rewards
-    are held until they have been reproduced as well.
+    So it is for whoever was reproduced lately, and for newcomers whose signs were not nearly all wrong; they are
+    paid only for rounds that are reproduced in any case.
     """
     settings, old = recipe.gauntlet, case.standing
     average = max(0.0, old.average)
