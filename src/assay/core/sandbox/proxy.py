@@ -172,7 +172,8 @@ class Proxy:
     async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host, port = "", 0
         try:
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _HEAD_SECONDS)
+            async with asyncio.timeout(_HEAD_SECONDS):
+                head = await reader.readuntil(b"\r\n\r\n")
             host, port, forward = _parse(head)
             upstream_reader, upstream_writer = await self._connect(host, port)
         except _Refused as refused:
@@ -207,9 +208,8 @@ class Proxy:
         if not self._grants.allow(host, port):
             raise _Refused("403 Forbidden", f"{host}:{port} was not granted to this task")
         try:
-            found = await asyncio.wait_for(
-                self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM), _CONNECT_SECONDS
-            )
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError, TimeoutError):
             raise _Refused("502 Bad Gateway", f"{host} has no address") from None
         addresses = [str(info[4][0]) for info in found]
@@ -220,7 +220,8 @@ class Proxy:
         for address in addresses[:4]:
             with contextlib.suppress(OSError, TimeoutError):
                 # To the address that was checked: a second look-up could give another.
-                return await asyncio.wait_for(asyncio.open_connection(address, port), _CONNECT_SECONDS)
+                async with asyncio.timeout(_CONNECT_SECONDS):
+                    return await asyncio.open_connection(address, port)
         raise _Refused("502 Bad Gateway", f"{host}:{port} does not answer")
 
     async def _relay(
@@ -232,7 +233,11 @@ class Proxy:
         entry: int | None,
     ) -> None:
         async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, outwards: bool) -> None:
-            while piece := await asyncio.wait_for(source.read(_PIECE), _IDLE_SECONDS):
+            while True:
+                async with asyncio.timeout(_IDLE_SECONDS):
+                    piece = await source.read(_PIECE)
+                if not piece:
+                    break
                 self._count(entry, **({"sent": len(piece)} if outwards else {"received": len(piece)}))
                 sink.write(piece)
                 await sink.drain()
