@@ -20,12 +20,15 @@ from assay.core.plain import one_line, visible
 _TEXT = 2000  # characters of one string that are shown
 
 
-def render(template: str, styles: tuple[str, ...], **values: Any) -> str:
-    """The page `template` with the style sheets `styles`, all of them files of `web/templates`."""
+def render(template: str, styles: tuple[str, ...], *, pictures: bool = False, **values: Any) -> str:
+    """The page `template` with the style sheets `styles`, all of them files of `web/templates`.
+
+    With `pictures` the page may show images that it carries itself (`data:` addresses); it never loads any.
+    """
     style = "\n".join(_environment.get_template(name).render() for name in styles)
     return _environment.get_template(template).render(
         style=Markup(style),  # noqa: S704 - our own files
-        policy=_policy(style),
+        policy=_policy(style, pictures),
         **values,
     )
 
@@ -46,10 +49,11 @@ def write_page(dest: Path, page: str) -> None:
         raise Unavailable(f"{one_line(str(dest), 200)} cannot be written: {error.strerror}.") from None
 
 
-def _policy(style: str) -> str:
+def _policy(style: str, pictures: bool) -> str:
     """Nothing may be loaded, run or sent; the one style sheet is named by its hash."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    images = "img-src data:; " if pictures else ""
+    return f"default-src 'none'; {images}style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
 def _safe(value: Any) -> Any:
