@@ -1,7 +1,7 @@
 """Tiles: imagery with lidar heights on the same grid, listed by a manifest, split by site.
 
-A folder of tiles has a `manifest.csv` with one row per file (docs/formats/canopy-tiles.md). Heights are metres as float32,
-NaN where there is no label: 0 m is a height. Nothing here knows about models, losses or metrics.
+A folder of tiles has a `manifest.csv` with one row per file (docs/formats/canopy-tiles.md). Heights are metres as
+float32, NaN where there is no label: 0 m is a height. Nothing here knows about models, losses or metrics.
 """
 
 import csv
@@ -68,7 +68,14 @@ class Tile:
     def crop(self, row: int, column: int, rows: int, columns: int) -> "Tile":
         """The window from (`row`, `column`), with its own transform and a name that says where it was."""
         total_rows, total_columns = self.shape
-        if row < 0 or column < 0 or rows < 1 or columns < 1 or row + rows > total_rows or column + columns > total_columns:
+        if (
+            row < 0
+            or column < 0
+            or rows < 1
+            or columns < 1
+            or row + rows > total_rows
+            or column + columns > total_columns
+        ):
             raise ValueError(f"the window {row}+{rows}, {column}+{columns} is not inside {self.shape}")
         part = np.s_[row : row + rows, column : column + columns]
         return replace(
@@ -77,7 +84,7 @@ class Tile:
             rgb=self.rgb[(slice(None), *part)],
             height=self.height[part],
             seen=self.seen[part],
-            transform=self.transform * Affine.translation(column, row),
+            transform=self.transform @ Affine.translation(column, row),
         )
 
     def with_height(self, height: Heights) -> "Tile":
@@ -154,7 +161,8 @@ def by_site(refs: Iterable[TileRef]) -> dict[str, list[TileRef]]:
 
 def hold_out(refs: Iterable[TileRef], *sites: str) -> tuple[list[TileRef], list[TileRef]]:
     """All tiles of other sites, and all tiles of `sites`: no site is in both."""
-    kept, held = [], []
+    kept: list[TileRef] = []
+    held: list[TileRef] = []
     for ref in refs:
         (held if ref.site in sites else kept).append(ref)
     missing = sorted(set(sites) - {ref.site for ref in held})
