@@ -12,7 +12,7 @@ from assay.core.errors import Unavailable
 from assay.core.plain import one_line
 from assay.core.verdict import Evidence, Finding, Severity
 from assay.prove.cell import Cell, limits, take_file
-from assay.prove.component import Component
+from assay.prove.component import Component, source_bytes
 from assay.prove.provers import Prover
 
 LIBRARY = "component.so"
@@ -66,7 +66,7 @@ def build_artefact(component: Component, cell: Cell, prover: Prover) -> Artefact
 def _build_c(component: Component, cell: Cell, path: str) -> Artefact | tuple[Finding, ...]:
     compiler = compiler_version()
     work = cell.folder("c")
-    (work / "component.c").write_bytes((component.root / path).read_bytes())
+    (work / "component.c").write_bytes(source_bytes(component, path))
     inside = cell.workspace(work)
     command = [COMPILER, *FLAGS, "-c", f"{inside}/component.c", "-o", f"{inside}/component.o"]
     ran = cell.run(command, work, limits(COMPILE_SECONDS, COMPILE_MEMORY))

@@ -4,6 +4,7 @@ A `Cell` gives a command an empty workspace, read-only shelves and nothing else;
 code and the files that our own driver asked for; what is printed is kept, cut, for people to read.
 """
 
+import itertools
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ def limits(seconds: float, memory_bytes: int = 4 * GIB) -> Budget:
     return Budget(
         wall_seconds=seconds,
         memory_bytes=memory_bytes,
-        disk_bytes=GIB,
+        disk_bytes=GIB // 2,  # twice the largest compiled file that is taken
         files=2_000,
         processes=64,
         open_files=1024,
@@ -69,7 +70,7 @@ class Cell:
     def __init__(self, sandbox: Sandbox, root: Path) -> None:
         self.sandbox = sandbox
         self.root = root
-        self._count = 0
+        self._count = itertools.count(1)  # a check may run two tools at once
 
     @property
     def confined(self) -> bool:
@@ -77,8 +78,7 @@ class Cell:
 
     def folder(self, name: str) -> Path:
         """A new empty folder."""
-        self._count += 1
-        place = self.root / f"{self._count}-{name}"
+        place = self.root / f"{next(self._count)}-{name}"
         place.mkdir(parents=True)
         return place
 
@@ -114,8 +114,7 @@ class Cell:
             home = Path(os.environ.get("ELAN_HOME") or Path.home() / ".elan")
             mounts += (Mount(home, str(home)),)
             named |= {"ELAN_HOME": str(home), "PATH": f"{home}/bin:/usr/local/bin:/usr/bin:/bin"}
-        self._count += 1
-        transcript = self.root / f"transcript-{self._count}"
+        transcript = self.root / f"transcript-{next(self._count)}"
 
         def look(_: Sample) -> None:
             if stop is not None and stop.is_set():

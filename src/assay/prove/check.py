@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,16 +72,19 @@ def check(
     component = read(folder)
     with scratch("prove") as place:
         bench = Bench(component, Cell(sandbox, place), effort or Effort(), report)
-        versions = bench.prover.versions()
-        passed = []
-        for gate, function in gates().items():
-            if only and gate not in only:
-                continue
-            found, seconds = _timed(function, bench)
-            passed.append(found)
-            on_gate(found, seconds)
-        statements = bench.proved.statements if Gate.THEOREMS in [p.gate for p in passed] else ()
-        method = _method(bench, passed, versions)
+        with closing(bench.prover):
+            versions = bench.prover.versions()
+            if not only or Gate.THEOREMS in only:
+                bench.prover.expect_theorems()
+            passed = []
+            for gate, function in gates().items():
+                if only and gate not in only:
+                    continue
+                found, seconds = _timed(function, bench)
+                passed.append(found)
+                on_gate(found, seconds)
+            statements = bench.proved.statements if Gate.THEOREMS in [p.gate for p in passed] else ()
+            method = _method(bench, passed, versions)
     return Checked(component, tuple(passed), method, statements)
 
 

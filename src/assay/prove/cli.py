@@ -2,7 +2,7 @@
 
 import typer
 
-from assay.prove.commands import certificate, check, gallery, new, print_program, report
+from assay.prove.commands import certificate, check, fuzz, gallery, mutate, new, print_program, report
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -18,3 +18,5 @@ app.command(name="print")(print_program.print_program)
 app.command()(certificate.certificate)
 app.command()(gallery.gallery)
 app.command()(report.report)
+app.command()(mutate.mutate)
+app.command()(fuzz.fuzz)

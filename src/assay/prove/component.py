@@ -331,6 +331,16 @@ def _copy(root: Path, entries: Iterable[Entry], folder: Path) -> None:
         place.write_bytes(data)
 
 
+def source_bytes(component: Component, path: str) -> bytes:
+    """A source as it was when the component was read. `BadInput` if it has been changed since."""
+    entry = component.files[path]
+    with os.fdopen(open_plain_file(component.root / path), "rb") as file:
+        data = file.read(entry.size + 1)
+    if digest_bytes(data) != entry.sha256:
+        raise BadInput(f"{one_line(path, 200)} changed while it was being checked: check again when it rests.")
+    return data
+
+
 def _digest_of(descriptor: int) -> Digest:
     sha = hashlib.sha256()
     while chunk := os.read(descriptor, 1 << 20):

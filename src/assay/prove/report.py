@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from assay.core.verdict import Outcome, Severity
 from assay.prove.certificate import level
 from assay.prove.check import Checked
+from assay.prove.mutation.campaign import Score
 from assay.web.page import render
 
 SYMBOLS = {Outcome.ACCEPTED: "✓", Outcome.REJECTED: "✗", Outcome.INCONCLUSIVE: "?"}
@@ -37,7 +38,7 @@ class Speed:
         return f"{self.original / 1e6:,.0f} MB/s" if self.original else ""
 
 
-def report_page(checked: Checked, speeds: tuple[Speed, ...] = ()) -> str:
+def report_page(checked: Checked, speeds: tuple[Speed, ...] = (), mutation: Score | None = None) -> str:
     """The page. Equal checks give equal pages, but for the speed."""
     verdict = checked.verdict()
     statements = {statement.name: statement for statement in checked.statements}
@@ -53,6 +54,7 @@ def report_page(checked: Checked, speeds: tuple[Speed, ...] = ()) -> str:
         gates=[(p, SYMBOLS[p.outcome], _GATES[p.gate.value]) for p in checked.passed],
         theorems=[(found, statements.get(found["name"])) for found in proved],
         speeds=speeds,
+        mutation=mutation,
         severity=Severity,
         sources=sorted(verdict.method["sources"].items()),
     )

@@ -19,6 +19,11 @@ def report(
     speed: Annotated[
         bool, typer.Option("--speed", help="Measure the speed too: this runs the component and its tests unconfined.")
     ] = False,
+    mutation: Annotated[
+        Path | None,
+        typer.Option("--mutation", metavar="STATE", help="A score that `assay prove mutate` kept."),
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, max=100_000, help="Mutants that were asked of it.")] = 100,
     sandbox: SandboxName = "bubblewrap",
     json_: Json = False,
 ) -> None:
@@ -27,6 +32,12 @@ def report(
     from assay.prove.report import Speed, report_page
     from assay.web.page import write_page
 
+    score = None
+    if mutation is not None:
+        from assay.prove.component import read
+        from assay.prove.mutation.campaign import score_of
+
+        score = score_of(read(folder), mutation, most)
     checked = run_check(folder, [], Effort(fuzz, thorough=not quick), sandbox, quiet=json_)
     accepted = checked.verdict().outcome is Outcome.ACCEPTED
     measured: tuple[Speed, ...] = ()
@@ -35,7 +46,7 @@ def report(
 
         measured = speeds(checked.component)
     dest = html or Path(f"{checked.component.name}.html")
-    write_page(dest, report_page(checked, measured))
+    write_page(dest, report_page(checked, measured, score))
     if json_:
         emit({**document(checked, None), "page": str(dest.absolute())})
     else:

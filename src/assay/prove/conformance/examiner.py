@@ -70,7 +70,7 @@ def main(spec_path: str) -> None:
             for entry in entries:
                 if entry.name in task.ORIGINAL:
                     result["fuzz"][entry.name] = _fuzz(subject, entry, task, spec, result["differences"])
-            if hasattr(task, "suite"):
+            if spec["whole"] and hasattr(task, "suite"):
                 result["suite"] = _suite(task, Stand(subject, entries))
         except SubjectFailed as error:
             result["failed"] = str(error)
@@ -123,7 +123,7 @@ def _ask(original: Any, arguments: tuple[Any, ...]) -> Any:
 
 def _inputs(entry: EntryPoint, task: ModuleType, spec: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
     corpus = Path(spec["tests"]) / "corpus" / f"{entry.name}.jsonl"
-    if corpus.is_file() and corpus.stat().st_size <= _MAX_CORPUS:
+    if spec["whole"] and corpus.is_file() and corpus.stat().st_size <= _MAX_CORPUS:
         for line in corpus.read_text().splitlines():
             if line.strip():
                 yield tuple(bytes.fromhex(a["hex"]) if isinstance(a, dict) else a for a in json.loads(line))

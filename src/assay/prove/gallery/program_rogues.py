@@ -218,3 +218,85 @@ rogue(
     "load",
     "build",
 )
+
+# The same program in other bytes, and programs that look around ------------------------------------------------------
+
+_BODY = "uint64_t triple(uint64_t x);\nuint64_t triple(uint64_t x) { %s return 3 * x; }\n"
+_PRINTED = template("rocq", "c/program.c", "triple")
+rogue(
+    "byte_order_mark",
+    "other program",
+    "The committed C begins with a mark that most editors do not show.",
+    {_C: b"\xef\xbb\xbf" + _PRINTED.encode()},
+    Gate.OPTIMISED,
+    "printed",
+)
+rogue(
+    "other_line_ends",
+    "other program",
+    "The lines of the committed C end as on another system.",
+    {_C: _PRINTED.replace("\n", "\r\n").encode()},
+    Gate.OPTIMISED,
+    "printed",
+)
+rogue(
+    "nul_at_the_end",
+    "other program",
+    "A byte that C does not allow stands at the end of the committed C.",
+    {_C: _PRINTED.encode() + b"\0"},
+    Gate.OPTIMISED,
+    "printed",
+)
+rogue(
+    "takes_in_a_file_by_the_assembler",
+    "bad input",
+    "The C takes a file of the machine into its data section.",
+    '__asm__(".data\\n.incbin \\"/etc/shadow\\"\\n.text\\n");\n' + _BODY % "",
+    Gate.IMPLEMENTATION,
+    "build",
+)
+rogue(
+    "looks_at_the_clock",
+    "conformance",
+    "The program asks the processor for the time, to be wrong later.",
+    _BODY
+    % (
+        "uint32_t low = 0, high = 0;\n#if defined(__x86_64__)\n"
+        '  __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));\n#endif\n  if (high > 4000000000u) return 1;\n '
+    ),
+    Gate.OPTIMISED,
+    "printed",
+)
+rogue(
+    "looks_at_its_caller",
+    "conformance",
+    "The program looks at the address that it will return to, to know whether it is being tested.",
+    _BODY % "if (((uint64_t)__builtin_return_address(0) & 0xfff) == 0x123) return 1;",
+    Gate.OPTIMISED,
+    "printed",
+)
+rogue(
+    "looks_at_the_environment",
+    "conformance",
+    "The program reads the environment, to know whether it is being tested.",
+    "extern char **environ;\n" + _BODY % "if (environ && environ[0] && environ[0][0] == 'Z') return 1;",
+    Gate.IMPLEMENTATION,
+    "calls",
+)
+rogue(
+    "runs_when_loaded",
+    "conformance",
+    "A part of the program runs as soon as it is loaded.",
+    "static uint64_t ready;\n__attribute__((constructor)) static void first(void) { ready = 3; }\n"
+    "uint64_t triple(uint64_t x);\nuint64_t triple(uint64_t x) { return ready * x; }\n",
+    Gate.OPTIMISED,
+    "printed",
+)
+rogue(
+    "gigabyte_of_zeros",
+    "bad input",
+    "The C compiles to a file of a gigabyte.",
+    "char much[1 << 30] = {1};\n" + _BODY % "",
+    Gate.IMPLEMENTATION,
+    "build",
+)

@@ -42,7 +42,9 @@ class _Suite(BaseModel):
     skipped: int = 0
 
 
-class _Result(BaseModel):
+class Result(BaseModel):
+    """What the examiner wrote."""
+
     model_config = ConfigDict(extra="forbid")
 
     differences: list[dict[str, Any]]
@@ -63,11 +65,11 @@ def conformance(bench: Bench) -> Passed:
     if not isinstance(artefact, Artefact):
         return Passed(Gate.CONFORMANCE, (), artefact)
     bench.report("Comparing with the original")
-    host = _host(bench, artefact)
+    host = build_host(bench, artefact)
     if isinstance(host, Finding):
         return _only(host)
     seed = bench.component.digest  # known only when the submission is finished
-    result, examiner, subject = _compare(bench, host, seed)
+    result, examiner, subject = compare(bench, host, seed, bench.effort.fuzz)
     if result is None:
         told = examiner.why("The task's own tests")
         return _only(Finding(rule="conformance", severity=Severity.UNDECIDED, message=told))
@@ -78,7 +80,7 @@ def _only(finding: Finding) -> Passed:
     return Passed(Gate.CONFORMANCE, (), (finding,))
 
 
-def _host(bench: Bench, artefact: Artefact) -> Path | Finding:
+def build_host(bench: Bench, artefact: Artefact) -> Path | Finding:
     """The program that answers calls, built of our source and the submission's objects."""
     work = bench.cell.folder("host")
     (work / "host.c").write_text(host_source(bench.component.manifest.entries))
@@ -91,7 +93,13 @@ def _host(bench: Bench, artefact: Artefact) -> Path | Finding:
     return Finding(rule="build", severity=Severity.VIOLATION, message=ran.why("Linking the program that answers calls"))
 
 
-def _compare(bench: Bench, host: Path, seed: str) -> tuple[_Result | None, Ran, Ran | None]:
+def compare(
+    bench: Bench, host: Path, seed: str, fuzz: int, *, whole: bool = True
+) -> tuple[Result | None, Ran, Ran | None]:
+    """What the task's tests find with `fuzz` inputs of each function, how they ended, and how the program did.
+
+    Without `whole`, the kept corpus and the original's own tests are left out.
+    """
     cell = bench.cell
     task, shared, status, out = (cell.folder(name) for name in ("task", "shared", "status", "examiner"))
     copy_sources(bench.component, task, ("tests",))
@@ -129,8 +137,9 @@ def _compare(bench: Bench, host: Path, seed: str) -> tuple[_Result | None, Ran, 
             "shared": link,
             "status": cell.shelf("status", status),
             "out": f"{place}/result.json",
-            "fuzz": bench.effort.fuzz,
+            "fuzz": fuzz,
             "seed": seed,
+            "whole": whole,
         }
         (out / "spec.json").write_text(json.dumps(spec))
         command = ["python", "-m", "assay.prove.conformance.examiner", f"{place}/spec.json"]
@@ -146,7 +155,7 @@ def _compare(bench: Bench, host: Path, seed: str) -> tuple[_Result | None, Ran, 
     if not examiner.ok or data is None:
         return None, examiner, ended[0] if ended else None
     try:
-        return _Result.model_validate_json(data), examiner, ended[0] if ended else None
+        return Result.model_validate_json(data), examiner, ended[0] if ended else None
     except ValidationError:
         return None, examiner, None
 
@@ -175,7 +184,7 @@ def _how_it_ended(ran: Ran) -> str:
     return f"The program ended with exit code {ran.exit_code} in the middle of the calls."
 
 
-def _judge(result: _Result, subject: Ran | None, seed: str, fuzz: int) -> Passed:
+def _judge(result: Result, subject: Ran | None, seed: str, fuzz: int) -> Passed:
     findings = []
     if result.failed is not None:
         findings.append(_violation(one_line(result.failed, 400)))

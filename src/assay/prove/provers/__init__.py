@@ -89,6 +89,14 @@ class Prover(Protocol):
         """What has to be believed, in words."""
         ...
 
+    def expect_theorems(self) -> None:
+        """Say before `build` that `prove` will be asked: what takes long may begin early."""
+        ...
+
+    def close(self) -> None:
+        """End what still runs. Nothing is asked after it."""
+        ...
+
     def build(self) -> Built:
         """Compile the task's files and the submission's, from sources."""
         ...

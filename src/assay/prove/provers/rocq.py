@@ -6,20 +6,25 @@ or flag of the submission is there when the statement is read. What closes it is
 """
 
 import functools
+import hashlib
+import os
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from assay.core.digest import digest_bytes
+from assay.core.digest import canonical_json, digest_bytes
 from assay.core.errors import BadInput, Unavailable
 from assay.core.plain import one_line
 from assay.core.verdict import Evidence, Finding, Severity
 from assay.prove.cell import Cell, Ran, limits, take_file
-from assay.prove.component import Component, Theorem, copy_library, copy_sources
+from assay.prove.component import Component, Theorem, copy_library, copy_sources, source_bytes
 from assay.prove.provers import Built, Effort, Level, Proved, Statement
+from assay.prove.provers.rocq_cache import Kept, key_of
 from assay.prove.provers.rocq_driver import (
     CHECK,
     check_text,
@@ -28,6 +33,7 @@ from assay.prove.provers.rocq_driver import (
     library_name,
     printing_text,
     statements_text,
+    subject_text,
 )
 from assay.prove.provers.rocq_report import assumptions, context_summary, printed_string
 from assay.prove.provers.rocq_source import comment_before, faults, required
@@ -42,8 +48,18 @@ MAX_REPORT = 4 << 20
 MAX_RECHECKED_TEXT = 8 << 10
 MAX_PRINTED = 1 << 20  # bytes of C: larger programs belong in several components
 
+_PROGRAMS = ("coqc", "coqchk", "coqdep")
 _PLUGIN_SOURCES = frozenset((".ml", ".mli", ".mlg", ".mllib", ".mlpack", ".ml4"))
 _FILE = re.compile(r"(?:[A-Za-z][A-Za-z0-9_]*/)*[A-Za-z][A-Za-z0-9_]*\.v")
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The file that did not compile, and how."""
+
+    logical: str
+    path: str
+    ran: Ran
 
 
 @dataclass(frozen=True)
@@ -54,15 +70,27 @@ class Toolchain:
     library: Path  # coqc -where
 
     @functools.cached_property
+    def digest(self) -> str:
+        """Of the prover's programs and of all that is compiled in its library: what a kept result rests on."""
+        programs = [Path(found) for name in _PROGRAMS if (found := shutil.which(name)) is not None]
+        files = [path.resolve() for path in programs] + sorted(self.library.rglob("*.vo"))
+        return digest_bytes(canonical_json([self.version, *(_hash(path) for path in files)]))
+
+    @functools.cached_property
     def prelude(self) -> frozenset[str]:
         """Names of the files that are loaded before anything else, in lower case."""
         return frozenset(path.stem.lower() for path in (self.library / "theories" / "Init").glob("*.vo"))
 
 
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @functools.cache
 def toolchain() -> Toolchain:
     """What is installed. `Unavailable` if nothing is, or another version than the gates are written for."""
-    for program in ("coqc", "coqchk", "coqdep"):
+    for program in _PROGRAMS:
         if shutil.which(program) is None:
             raise Unavailable(
                 f"The prover Rocq is not here ({program} is missing): install it (Debian: apt install coq)."
@@ -82,15 +110,24 @@ class Rocq:
 
     name = "rocq"
 
-    def __init__(self, component: Component, cell: Cell, effort: Effort) -> None:
+    def __init__(self, component: Component, cell: Cell, effort: Effort, base: "Rocq | None" = None) -> None:
+        """`base` is another component, built already: what is the same there is not built again."""
         assert component.manifest.rocq is not None  # noqa: S101 - the manifest was checked
         self.component, self.cell, self.names = component, cell, component.manifest.rocq
+        self._base = base
+        self.failed: Failed | None = None  # what stopped the last build
         self.effort = effort
         self.tools = toolchain()
         self._shelves: dict[str, tuple[str, Path]] = {}  # shelf -> logical name, folder with compiled files
         self._built: Built | None = None
+        self._goals = ""
+        self._orders: dict[str, list[str]] = {}
         self._seconds = 0.0  # that compiling has taken
         self._checks: dict[str, Path] = {}
+        self._kept: list[str] = []  # keys of the trusted libraries
+        self._early = False
+        self._foundation: Future[list[Finding]] | None = None
+        self._stop = threading.Event()
 
     def versions(self) -> dict[str, str]:
         return {"coq": self.tools.version}
@@ -104,6 +141,16 @@ class Rocq:
 
     # Building ------------------------------------------------------------------------------------------------------
 
+    def expect_theorems(self) -> None:
+        """Say before `build` that `prove` will be asked: the checker then begins while other things are done."""
+        self._early = True
+
+    def close(self) -> None:
+        """End what still runs."""
+        self._stop.set()
+        if self._foundation is not None and not self._foundation.cancel():
+            wait([self._foundation])
+
     def build(self) -> Built:
         if self._built is None:
             self._built = self._build()
@@ -114,17 +161,13 @@ class Rocq:
         if found := self._hygiene():
             return Built(False, tuple(found))
         for name in self.names.libraries:
-            source = self.cell.folder(f"lib-{name}")
-            copy_library(self.component, name, source)
-            self._trusted(name, source, f"The trusted library {name}")
+            self._library(name)
+        if self._early and self.effort.thorough and self.names.libraries:
+            self._begin_foundation()
         source = self.cell.folder("trusted")
         copy_sources(self.component, source, ("trusted",))
         self._trusted(self.names.trusted, source / "trusted", "The task's own statement")
-        goals = self.cell.folder("goals")
-        (goals / "Goals.v").write_text(goals_text(self.component.manifest, self._printed_text()))
-        failure = self._compile(CHECK, goals, None)
-        if failure:
-            raise BadInput(f"The task's theorems cannot be stated: {failure}")
+        self._state_goals()
         source = self.cell.folder("src")
         copy_sources(self.component, source, ("src",))
         failure = self._compile(self.names.submission, source / "src", "src/")
@@ -132,6 +175,43 @@ class Rocq:
         if failure:
             return Built(False, (_finding("build", failure),), files)
         return Built(True, (), files)
+
+    def _library(self, name: str) -> None:
+        """Compile a trusted library, or take what the same sources gave before."""
+        shelf = f"built-{name}"
+        if (
+            self._base is not None
+            and self._base.component.library_files.get(name) == self.component.library_files[name]
+        ):
+            self._shelves[shelf] = self._base._shelves[shelf]
+            self._kept.append(self._base._kept[len(self._kept)])
+            return
+        sources = {path: entry.sha256 for path, entry in self.component.library_files[name].items()}
+        self._kept.append(key_of([self.tools.digest, name, sources, list(self._kept)]))
+        built = self.cell.folder(shelf)
+        # Unconfined, a submission could reach what is kept: then nothing is taken from there, or put there.
+        if self.cell.confined and Kept(self._kept[-1]).take(built):
+            self._shelves[shelf] = (name, built)
+            return
+        source = self.cell.folder(f"lib-{name}")
+        copy_library(self.component, name, source)
+        self._trusted(name, source, f"The trusted library {name}")
+        if self.cell.confined:
+            Kept(self._kept[-1]).put(self._shelves[shelf][1])
+
+    def _state_goals(self) -> None:
+        self._goals = goals_text(self.component.manifest, self._printed_text())
+        base = self._base
+        if base is not None and base._goals == self._goals:
+            trusted = {path for path in self.component.under("trusted") if path.endswith(".v")}
+            if not trusted & self._changed_since(base):
+                self._shelves[f"built-{CHECK}"] = base._shelves[f"built-{CHECK}"]
+                return
+        goals = self.cell.folder("goals")
+        (goals / "Goals.v").write_text(self._goals)
+        failure = self._compile(CHECK, goals, None)
+        if failure:
+            raise BadInput(f"The task's theorems cannot be stated: {failure}")
 
     def _need_packages(self) -> None:
         """`Unavailable` if a library that the task names is not installed; asked of Debian's own records."""
@@ -189,7 +269,7 @@ class Rocq:
 
     def _faults(self, path: str) -> list[Finding]:
         try:
-            text = (self.component.root / path).read_bytes().decode()
+            text = source_bytes(self.component, path).decode()
         except UnicodeDecodeError:
             return [_finding("look-alike", "The source is not UTF-8.", path)]
         found = []
@@ -205,7 +285,7 @@ class Rocq:
             return None
         if self.component.files[program.c].size > MAX_PRINTED:
             return None
-        data = (self.component.root / program.c).read_bytes()
+        data = source_bytes(self.component, program.c)
         return data.decode("ascii") if data.isascii() and b"\0" not in data else None
 
     def _compile(self, logical: str, source: Path, shown: str | None) -> str | None:
@@ -216,12 +296,18 @@ class Rocq:
         files = sorted(str(p.relative_to(source)) for p in source.rglob("*.v")) if source.is_dir() else []
         built = self.cell.folder(f"built-{logical}")
         shelf = f"built-{logical}"
+        ready = self._ready(logical, files)
         if not files:
             return "it has no file *.v." if shown is None else "There is no file src/*.v."
-        ordered = self._order(logical, source, files)
+        ordered = self._base_order(logical, files) or self._order(logical, source, files)
         if isinstance(ordered, str):
             return ordered
+        self._orders[logical] = ordered
         for path in ordered:
+            if path in ready:
+                (built / path).parent.mkdir(parents=True, exist_ok=True)
+                os.link(ready[path], (built / path).with_suffix(".vo"))
+                continue
             work = self.cell.folder("work")
             place = work / path
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -233,6 +319,7 @@ class Rocq:
             if self._seconds > self.effort.build_seconds:
                 return f"Compiling took more than {self.effort.build_seconds:.0f} seconds in all."
             if not ran.ok:
+                self.failed = Failed(logical, path, ran)
                 return ran.why(f"Compiling {shown or ''}{path}")
             data = take_file(place.with_suffix(".vo"), MAX_COMPILED)
             if data is None:
@@ -242,6 +329,41 @@ class Rocq:
             shutil.rmtree(work, ignore_errors=True)
         self._shelves[shelf] = (logical, built)
         return None
+
+    def _ready(self, logical: str, files: list[str]) -> dict[str, Path]:
+        """Compiled files of the base that can be used: neither they nor anything that they need was changed."""
+        base = self._base
+        folder = {self.names.trusted: "trusted", self.names.submission: "src"}.get(logical)
+        found = base._shelves.get(f"built-{logical}") if base is not None else None
+        if base is None or folder is None or found is None:
+            return {}
+        stale = self._changed_since(base)
+        compiled = {path: (found[1] / path).with_suffix(".vo") for path in files if f"{folder}/{path}" not in stale}
+        return {path: place for path, place in compiled.items() if place.is_file()}
+
+    def _base_order(self, logical: str, files: list[str]) -> list[str] | None:
+        """The order of the base's files, if these have the same names and load the same."""
+        base = self._base
+        if base is None or sorted(base._orders.get(logical, [])) != files or self._needs() != base._needs():
+            return None
+        return base._orders[logical]
+
+    def _needs(self) -> dict[str, set[str]]:
+        """What each source loads, by last names."""
+        mine = [p for top in ("trusted", "src") for p in self.component.under(top) if p.endswith(".v")]
+        return {path: required((self.component.root / path).read_text(errors="replace")) for path in mine}
+
+    def _changed_since(self, base: "Rocq") -> set[str]:
+        """Sources that differ from the base's, and all that load them, directly or not. Told by last names: at worst
+        too many are compiled again."""
+        needs = self._needs()
+        stale = {path for path in needs if base.component.files.get(path) != self.component.files[path]}
+        while True:
+            names = {PurePosixPath(path).stem.lower() for path in stale}
+            more = {path for path in needs if path not in stale and needs[path] & names}
+            if not more:
+                return stale
+            stale |= more
 
     def _order(self, logical: str, source: Path, files: list[str]) -> list[str] | str:
         """`files` so that each comes after what it needs. Only a permutation of them is believed."""
@@ -274,6 +396,17 @@ class Rocq:
             command, work, limits(self.effort.file_seconds, self.effort.memory_bytes), {**shelves, **(more or {})}
         )
 
+    def coqc_trusted(self, cell: Cell, work: Path, words: Sequence[str], seconds: float) -> Ran:
+        """Run coqc in `work` of another cell, with nothing in reach but the trusted files."""
+        trusted = {
+            s: found for s, found in self._shelves.items() if found[0] in (*self.names.libraries, self.names.trusted)
+        }
+        path = [word for s, (logical, folder) in trusted.items() for word in ("-Q", cell.shelf(s, folder), logical)]
+        command = [*_DEEP, "coqc", "-q", "-noglob", "-native-compiler", "no", "-w", "none", *path, *words]
+        return cell.run(
+            command, work, limits(seconds, self.effort.memory_bytes), {s: f for s, (_, f) in trusted.items()}
+        )
+
     # Theorems ------------------------------------------------------------------------------------------------------
 
     def prove(self) -> Proved:
@@ -281,14 +414,8 @@ class Rocq:
         statements = self._statements()
         if not built.ok:
             return Proved(built.findings, statements=statements)
-        findings: list[Finding] = []
-        assumed: dict[str, tuple[str, ...]] = {}
-        for number, theorem in enumerate(self.component.manifest.theorems):
-            if theorem.of_program:
-                continue
-            findings += self._state(f"Check{number}", [theorem], assumed, with_text=False)
+        findings, assumed = self.state_theorems()
         if self._program_theorems():
-            findings += self._state("CheckProgram", self._program_theorems(), assumed, with_text=False)
             self._try_printed(findings)
         proved = tuple(t.name for t in self.component.manifest.theorems if t.name in assumed)
         if findings:
@@ -296,6 +423,35 @@ class Rocq:
         findings += self._recheck()
         level = Level.NONE if findings else Level.RECHECKED
         return Proved(tuple(findings), proved, assumed, statements, level)
+
+    def state_theorems(self) -> tuple[list[Finding], dict[str, tuple[str, ...]]]:
+        """State every theorem and close it: what is wrong, and what each rests on. The checker is not asked."""
+        findings: list[Finding] = list(self._name_program())
+        assumed: dict[str, tuple[str, ...]] = {}
+        for number, theorem in enumerate(self.component.manifest.theorems):
+            if not theorem.of_program:
+                findings += self._state(f"Check{number}", [theorem], assumed, with_text=False)
+        if self._program_theorems() and not findings:
+            findings += self._state("CheckProgram", self._program_theorems(), assumed, with_text=False)
+        return findings, assumed
+
+    def _name_program(self) -> Sequence[Finding]:
+        """Give the program a name of the verifier's own, once: see `subject_text`."""
+        program = self.component.manifest.program
+        if program is None or f"built-{CHECK}-subject" in self._shelves:
+            return ()
+        work = self.cell.folder("subject")
+        inside = self.cell.workspace(work)
+        (work / "Subject.v").write_text(subject_text(self.component.manifest))
+        ran = self._coqc(work, ["-w", "none", "-Q", inside, CHECK, f"{inside}/Subject.v"])
+        compiled = take_file(work / "Subject.vo", MAX_COMPILED) if ran.ok else None
+        if compiled is None:
+            said = ran.why(f"{program.definition} is no program of the type {program.type}: naming it")
+            return (_finding("theorem", said, program.definition),)
+        folder = self.cell.folder("subject-compiled")
+        (folder / "Subject.vo").write_bytes(compiled)
+        self._shelves[f"built-{CHECK}-subject"] = (CHECK, folder)
+        return ()
 
     def _try_printed(self, findings: list[Finding]) -> None:
         """State that the program prints to the committed C, so that the independent checker sees that too.
@@ -343,21 +499,63 @@ class Rocq:
             return [Finding(rule="assumption", severity=Severity.VIOLATION, message=said, evidence=evidence)]
         return []
 
+    # The trusted libraries and what they load are the largest part of what the checker looks at, and the same each
+    # time. They are checked first, by themselves, with nothing of the submission in reach; that can be kept.
+
+    def _begin_foundation(self) -> None:
+        shelves = dict(self._shelves)
+        files = {f"{shelf}/{path}": digest for shelf in shelves for path, digest in self._compiled(shelf).items()}
+        kept = Kept(key_of([list(self._kept), "foundation"]))
+        done: Future[list[Finding]] = Future()
+        if self.cell.confined and kept.is_rechecked(files):
+            done.set_result([])
+            self._foundation = done
+            return
+
+        def ask() -> list[Finding]:
+            found = self._ask_checker(self._modules(shelves), shelves)
+            if not found and self.cell.confined:
+                kept.mark_rechecked(files)
+            return found
+
+        pool = ThreadPoolExecutor(1)
+        self._foundation = pool.submit(ask)
+        pool.shutdown(wait=False)
+
+    def _compiled(self, shelf: str) -> dict[str, str]:
+        folder = self._shelves[shelf][1]
+        return {str(p.relative_to(folder)): digest_bytes(p.read_bytes()) for p in sorted(folder.rglob("*.vo"))}
+
     def _recheck(self) -> list[Finding]:
         """Ask the independent checker about everything that was loaded, in a process of its own."""
-        work = self.cell.folder("recheck")
-        shelves = {shelf: folder for shelf, (_, folder) in self._shelves.items()}
-        words = self._load_path()
+        shelves = dict(self._shelves)
         for name, folder in self._checks.items():
-            shelves[name] = folder
-            words += ["-Q", self.cell.shelf(name, folder), CHECK]
+            shelves[name] = (CHECK, folder)
         modules = [library_name(name) for name in self._checks]
         if not self.effort.thorough:
-            compiled = [*self._own_modules(), library_name("Goals"), *modules]
-            modules = [word for module in compiled for word in ("-norec", module)]
+            compiled = [*self._modules(self._shelves), library_name("Goals"), *modules]
+            if f"built-{CHECK}-subject" in self._shelves:
+                compiled.append(library_name("Subject"))
+            return self._ask_checker([word for module in compiled for word in ("-norec", module)], shelves)
+        if not self.names.libraries:
+            return self._ask_checker(modules, shelves)
+        if self._foundation is None:
+            self._begin_foundation()
+        libraries = {shelf: found for shelf, found in self._shelves.items() if found[0] in self.names.libraries}
+        # `-admit` takes a module and all that it loads as it is: these are the foundation's.
+        admitted = [word for module in self._modules(libraries) for word in ("-admit", module)]
+        findings = self._ask_checker([*admitted, *modules], shelves)
+        assert self._foundation is not None  # noqa: S101 - it was begun
+        return findings + self._foundation.result()
+
+    def _ask_checker(self, modules: Sequence[str], places: Mapping[str, tuple[str, Path]]) -> list[Finding]:
+        work = self.cell.folder("recheck")
+        shelves = {shelf: folder for shelf, (_, folder) in places.items()}
+        words = [w for s, (logical, folder) in places.items() for w in ("-Q", self.cell.shelf(s, folder), logical)]
         command = ["coqchk", "-silent", "-o", *words, *modules]
         wrapped = [*_DEEP, "sh", "-c", 'exec "$@" > report 2>&1', "sh", *command]
-        ran = self.cell.run(wrapped, work, limits(self.effort.check_seconds, self.effort.memory_bytes), shelves)
+        budget = limits(self.effort.check_seconds, self.effort.memory_bytes)
+        ran = self.cell.run(wrapped, work, budget, shelves, stop=self._stop)
         said = (take_file(work / "report", MAX_REPORT) or b"").decode(errors="replace")
         if not ran.ok:
             if ran.exceeded:
@@ -385,11 +583,12 @@ class Rocq:
                 found.append(_finding("recheck", said + hint, bad[0]))
         return found
 
-    def _own_modules(self) -> list[str]:
-        """Full names of everything that was compiled here."""
+    @staticmethod
+    def _modules(places: Mapping[str, tuple[str, Path]]) -> list[str]:
+        """Full names of everything that was compiled there, the verifier's own left out."""
         return [
             f"{logical}." + ".".join(path.relative_to(folder).with_suffix("").parts)
-            for logical, folder in self._shelves.values()
+            for logical, folder in places.values()
             if logical != CHECK
             for path in sorted(folder.rglob("*.vo"))
         ]
@@ -429,14 +628,14 @@ class Rocq:
         built = self.build()
         if not built.ok:
             return None, built.findings
-        text, findings = self._print()
+        text, findings = self.print_program()
         if text is None:
             return None, findings
-        committed = self.component.root / program.c
         if program.c not in self.component.files:
             return text, [_finding("printed", f"{program.c} is not there: `assay prove print` writes it.", program.c)]
-        if committed.read_bytes() != text.encode():
-            return text, [_finding("printed", _difference(committed.read_bytes(), text.encode(), program.c), program.c)]
+        committed = source_bytes(self.component, program.c)
+        if committed != text.encode():
+            return text, [_finding("printed", _difference(committed, text.encode(), program.c), program.c)]
         if "CheckPrinted" in self._checks:
             return text, ()
         return text, self._state("CheckPrinted", self._program_theorems(), {}, with_text=True)
@@ -445,6 +644,8 @@ class Rocq:
         built = self.build()
         if not built.ok:
             return None, built.findings
+        if told := self._name_program():
+            return None, told
         work = self.cell.folder("extract")
         inside = self.cell.workspace(work)
         (work / "Extracting.v").write_text(extracting_text(self.component.manifest))
@@ -454,9 +655,12 @@ class Rocq:
             return None, [_finding("build", ran.why("Translating the functions to OCaml"))]
         return source, ()
 
-    def _print(self) -> tuple[str | None, list[Finding]]:
+    def print_program(self) -> tuple[str | None, list[Finding]]:
+        """The program as C, whatever is committed."""
         program = self.component.manifest.program
         assert program is not None  # noqa: S101 - see printed
+        if told := self._name_program():
+            return None, list(told)
         work = self.cell.folder("print")
         inside = self.cell.workspace(work)
         (work / "Printing.v").write_text(printing_text(self.component.manifest, inside))

@@ -69,6 +69,23 @@ def _exists(program: Program, name: str, parts: list[str]) -> str:
     return f"Definition {name} : Prop := @Coq.Init.Logic.ex ({program.type}) (fun p : {program.type} => {body}).\n"
 
 
+SUBJECT = f"{CHECK}.Subject.subject"
+
+
+def subject_text(manifest: Manifest) -> str:
+    """`Subject.v`: the program by a name of the verifier's own. What is proved, printed and translated is this one.
+
+    A name of the submission may be an abbreviation that reads differently in another place; this is read once.
+    """
+    assert manifest.rocq is not None and manifest.program is not None  # noqa: S101 - asked only where there is one
+    program = manifest.program
+    named = f"{manifest.rocq.submission}.{program.definition}"
+    return (
+        f"{_requires([program.type.rpartition('.')[0]])}Definition subject : {program.type}.\nProof.\n"
+        f"{_requires([named.rpartition('.')[0]])}{_FLAGS}exact {named}.\nDefined.\n"
+    )
+
+
 def check_text(name: str, theorems: list[Theorem], manifest: Manifest, folder: str, *, with_text: bool) -> str:
     """One theorem (or all that speak of the program), stated before the submission is loaded."""
     assert manifest.rocq is not None  # noqa: S101 - the manifest was checked
@@ -81,11 +98,11 @@ def check_text(name: str, theorems: list[Theorem], manifest: Manifest, folder: s
         goal = f"goal{manifest.theorems.index(theorems[0])}"
     modules = {f"{own}.{t.proof.rpartition('.')[0]}" for t in theorems}
     lines = [f"Require {CHECK}.Goals.\n", f"Theorem check : {CHECK}.Goals.{goal}.\n", "Proof.\n"]
-    if of_program and program is not None:
-        modules.add(f"{own}.{program.definition.rpartition('.')[0]}")
+    if of_program:
+        modules.add(f"{CHECK}.Subject")
         lines += [_requires(modules), _FLAGS]
         lines.append(f"unfold {CHECK}.Goals.{goal}.\n")
-        lines.append(f"refine (@Coq.Init.Logic.ex_intro _ _ {own}.{program.definition} _).\n")
+        lines.append(f"refine (@Coq.Init.Logic.ex_intro _ _ {SUBJECT} _).\n")
         if with_text:
             lines.append("refine (@Coq.Init.Logic.conj _ _ _ _).\n")
             lines.append("1: (vm_compute; exact (@Coq.Init.Logic.eq_refl _ _)).\n")
@@ -112,25 +129,22 @@ def statements_text(manifest: Manifest, folder: str) -> str:
 def printing_text(manifest: Manifest, folder: str) -> str:
     """Prints the program that the theorems name, as C."""
     assert manifest.rocq is not None and manifest.program is not None  # noqa: S101 - the gate asks only then
-    own, program = manifest.rocq.submission, manifest.program
-    modules = {f"{own}.{program.definition.rpartition('.')[0]}", str(program.printer).rpartition(".")[0]}
+    program = manifest.program
+    modules = {f"{CHECK}.Subject", str(program.printer).rpartition(".")[0]}
     return (
         f"Require {' '.join(['Coq.Strings.String'])}.\n{_requires(modules)}{_FLAGS}"
         "Open Scope string_scope.\nImport Coq.Strings.String.\n"
-        f'Redirect "{folder}/printed" Eval vm_compute in ({program.printer} {own}.{program.definition}).\n'
+        f'Redirect "{folder}/printed" Eval vm_compute in (@{program.printer} {SUBJECT}).\n'
     )
 
 
 def extracting_text(manifest: Manifest) -> str:
     """Translates the trusted projections of the program to OCaml, with the prover's own table for lists and bytes."""
     assert manifest.rocq is not None and manifest.program is not None  # noqa: S101 - the gate asks only then
-    own, program = manifest.rocq.submission, manifest.program
-    modules = {
-        f"{own}.{program.definition.rpartition('.')[0]}",
-        *(n.rpartition(".")[0] for n in program.extract.values()),
-    }
+    program = manifest.program
+    modules = {f"{CHECK}.Subject", *(n.rpartition(".")[0] for n in program.extract.values())}
     functions = [
-        f"Definition f{number} := {projection} {own}.{program.definition}.\n"
+        f"Definition f{number} := @{projection} {SUBJECT}.\n"
         for number, projection in enumerate(program.extract.values())
     ]
     names = " ".join(f"f{number}" for number in range(len(functions)))

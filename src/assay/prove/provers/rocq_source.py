@@ -32,7 +32,7 @@ class Fault:
 _PREFIX = re.compile(
     r"(?:[-+*{}\s]+|\d+\s*:|all\s*:|!\s*:|par\s*:|\[[^\]]*\]\s*:|#\s*\[(?:[^\[\]]|\[[^\[\]]*\])*\]"
     r"|(?:Time|Fail|Succeed|Instructions|Local|Global|Program|Polymorphic|Monomorphic|Cumulative|NonCumulative|Private)\b"
-    r"|Timeout\s+\d+)\s*"
+    r"|Export(?=\s+(?:Set|Unset)\b)|Timeout\s+\d+)\s*"
 )
 
 _REFUSED: tuple[tuple[str, str], ...] = (
@@ -41,6 +41,8 @@ _REFUSED: tuple[tuple[str, str], ...] = (
     (r"(?:Add|Remove)\s+(?:Rec\s+)?(?:LoadPath|ML\s+Path)\b", "it changes where libraries are looked for"),
     (r"(?:Cd|Pwd)\b", "it changes the folder that the prover works in"),
     (r"Redirect\b", "it writes a file"),
+    (r'Print\s+(?:Sorted\s+)?Universes\b[^"]*""', "it writes a file"),
+    (r"(?:Write|Restore)\s+State\b", "it writes or reads the state of the prover"),
     (
         r"(?:Recursive\s+|Separate\s+)?Extraction\b|Extract\s+(?:Inlined\s+)?(?:Constant|Inductive)\b|Show\s+Extraction\b",
         "it decides how definitions become programs, which is the verifier's to do",
@@ -118,6 +120,28 @@ def _skip_string(text: str, i: int) -> tuple[int, int]:
     if end < 0:
         raise Unreadable("a string has no end")
     return end + 1, text.count("\n", i, end)  # a doubled quote reads as two strings: the same to us
+
+
+def blanked(text: str) -> str:
+    """The source with comments and the insides of strings as spaces: every other character stays where it is."""
+    out: list[str] = []
+    i = 0
+    while i < len(text):
+        if text.startswith("(*", i):
+            end, _ = _skip_comment(text, i)
+            out.append(_spaces(text[i:end]))
+        elif text[i] == '"':
+            end, _ = _skip_string(text, i)
+            out += ('"', _spaces(text[i + 1 : end - 1]), '"')
+        else:
+            end = i + 1
+            out.append(text[i])
+        i = end
+    return "".join(out)
+
+
+def _spaces(text: str) -> str:
+    return "".join("\n" if c == "\n" else " " for c in text)
 
 
 def command(sentence: str) -> str:
