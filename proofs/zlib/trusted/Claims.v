@@ -1,0 +1,103 @@
+(** Claims.v: what is to be proved about DEFLATE, and of a decoder and encoders. The task owns this file. *)
+From Coq Require Import ZArith List.
+From VerifiedC Require Import Words.
+From ZlibTrusted Require Import Rfc1951 Rfc1950.
+Import ListNotations.
+Open Scope Z_scope.
+
+(** * Of the format *)
+
+(** Whatever the lengths, no codeword begins another one, and each stands for one symbol. *)
+Definition codewords_prefix_free : Prop :=
+  forall lengths s bs rest s' bs' rest',
+    codeword lengths s bs -> codeword lengths s' bs' -> bs ++ rest = bs' ++ rest' -> bs = bs' /\ s = s'.
+
+(** Compressed data stand for one string, and it is clear where they end. *)
+Definition unique_decoding : Prop :=
+  forall dictionary input data data' consumed consumed',
+    inflates dictionary input data consumed -> inflates dictionary input data' consumed' ->
+    data = data' /\ consumed = consumed'.
+
+(** What follows makes no difference. *)
+Definition followed_by_anything : Prop :=
+  forall dictionary input more data consumed,
+    inflates dictionary input data consumed -> inflates dictionary (input ++ more) data consumed.
+
+(** No stream begins another one. *)
+Definition streams_prefix_free : Prop :=
+  forall dictionary a b data data',
+    inflates dictionary a data (zlen a) -> inflates dictionary (a ++ b) data' (zlen (a ++ b)) -> b = [].
+
+(** At most 1032 bytes come out for each byte. *)
+Definition expansion : Prop :=
+  forall dictionary input data consumed,
+    inflates dictionary input data consumed -> zlen data <= 1032 * consumed /\ consumed <= zlen input.
+
+(** * Of a decoder *)
+
+Inductive verdict := Data (data : list Z) (consumed : Z) | Truncated | Invalid.
+
+(** It is a function, so it ends on every input; it finds exactly what the RFC says. *)
+Definition decodes_right (f : list Z -> list Z -> verdict) : Prop :=
+  forall dictionary input data consumed,
+    f dictionary input = Data data consumed <-> inflates dictionary input data consumed.
+
+(** What it calls invalid begins nothing valid. *)
+Definition invalid_right (f : list Z -> list Z -> verdict) : Prop :=
+  forall dictionary input, f dictionary input = Invalid ->
+    forall more data consumed, ~ inflates dictionary (input ++ more) data consumed.
+
+(** The same for RFC 1950. *)
+Definition zlib_right (f : list Z -> list Z -> verdict) : Prop :=
+  forall dictionary input data consumed, bytes input ->
+    f dictionary input = Data data consumed <-> zlib_stream dictionary input data consumed.
+
+(** * Of encoders *)
+
+(** A token that may stand where [size] bytes have come out: bytes, lengths and distances in range, nothing from before the
+    beginning. *)
+Fixpoint fits (size : Z) (ts : list token) : Prop :=
+  match ts with
+  | [] => True
+  | t :: rest =>
+      match t with Literal b => 0 <= b <= 255 | Copy n d => 3 <= n <= 258 /\ 1 <= d <= 32768 /\ d <= size end /\
+      fits (size + size_of t) rest
+  end.
+
+(** Lengths that leave room for all their codewords, and a codeword for symbol [s]. *)
+Definition roomy (lengths : list Z) : Prop := Forall (fun l => 0 <= l <= 15) lengths /\ space lengths <= 2 ^ 15.
+
+Definition has (lengths : list Z) (s : Z) : Prop := 0 <= s < zlen lengths /\ 0 < znth lengths s.
+
+Definition covered (lit dist : list Z) (t : token) : Prop :=
+  match t with
+  | Literal b => has lit b
+  | Copy n d =>
+      exists s extra k extra', has lit s /\ extended length_table (s - 257) extra n /\
+                               has dist k /\ extended distance_table k extra' d
+  end.
+
+(** Any tokens that fit, with any codes that have codewords for them, can be emitted; they are read as these tokens. *)
+Definition any_tokens_any_codes : Prop :=
+  forall lit dist size ts,
+    roomy lit -> roomy dist -> has lit 256 -> Forall (covered lit dist) ts -> fits size ts ->
+    exists bs, symbols lit dist size bs ts.
+
+(** What an encoder emits for tokens that expand to the data is compressed data for it, however the tokens were found. *)
+Definition emits_right (f : list token -> list Z) : Prop :=
+  forall dictionary ts data,
+    fits (zlen dictionary) ts -> expand dictionary ts = dictionary ++ data ->
+    bytes (f ts) /\ inflates dictionary (f ts) data (zlen (f ts)).
+
+Definition encodes_right (f : list Z -> list Z) : Prop :=
+  forall data, bytes data -> bytes (f data) /\ inflates [] (f data) data (zlen (f data)).
+
+(** * Published streams *)
+
+(** What zlib 1.2.13 makes: "hello" in a stored block (level 0); "a" and ten times "a" in fixed blocks; *)
+Definition example_stored : Prop :=
+  inflates [] [1; 5; 0; 250; 255; 104; 101; 108; 108; 111] [104; 101; 108; 108; 111] 10.
+
+Definition example_fixed : Prop :=
+  inflates [] [75; 4; 0] [97] 3 /\
+  inflates [] [75; 132; 1; 0] (repeat 97 10) 4.
