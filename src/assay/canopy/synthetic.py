@@ -1,4 +1,4 @@
-"""Forests that were never flown over: scenes drawn from a seed, so that a task and a demo work where no data is at hand.
+"""Forests that were never flown over: scenes drawn from a seed, for a task and a demo where no data is at hand.
 
 A scene is trees on ground: crowns give the height, the sun gives light and cast shadows, species and ground give the
 colours. Every site draws its own species, light and density, so a held-out site is a real change of domain. It is not
@@ -12,10 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from affine import Affine
+
+from assay.canopy.tiles import MANIFEST, Tile, write_height, write_rgb
 
 Array = npt.NDArray[np.float32]
 
 TALLEST = 45.0  # metres
+CRS = "EPSG:32617"  # somewhere: the scenes lie nowhere
 _SOFT = 0.35  # what a shadow leaves of the light
 
 
@@ -127,7 +131,7 @@ def _light(height: Array, about: _Site, gsd_m: float) -> Array:
     )
     blocked = np.zeros_like(height)
     for step in range(1, int(TALLEST / about.slope / gsd_m)):
-        dy, dx = (int(round(float(v) * step)) for v in towards)
+        dy, dx = (round(float(v) * step) for v in towards)
         nearer = np.roll(height, (-dy, -dx), axis=(0, 1)) - step * gsd_m * about.slope
         blocked = np.maximum(blocked, nearer)
     shade = np.clip((blocked - height) / 1.5, 0, 1)
@@ -145,39 +149,36 @@ def _colours(
     return (255 * np.clip(seen, 0, 1) ** (1 / 1.8)).astype(np.uint8)
 
 
-def write_sites(folder: Path, sites: Sequence[int], tiles: int, *, split: str, pixels: int = 128) -> None:
-    """Write scenes as GeoTIFF pairs beside a `manifest.csv`, as `assay.canopy.tiles.read_manifest` reads them."""
-    import rasterio
-    from rasterio.transform import from_origin
+def site_name(number: int) -> str:
+    return f"S{number:03d}"
 
-    rows = []
-    for site in sites:
-        for tile in range(tiles):
-            rgb, height = scene(site, tile, pixels)
-            name = f"S{site:03d}_{tile:02d}"
-            (folder / "tiles").mkdir(parents=True, exist_ok=True)
-            profile = {
-                "driver": "GTiff",
-                "width": pixels,
-                "height": pixels,
-                "crs": "EPSG:32617",
-                "transform": from_origin(400_000 + 1000 * site, 3_280_000 + 200 * tile, 1.0, 1.0),
-                "compress": "deflate",
-            }
-            for kind, data, more in (
-                ("rgb", rgb, {"count": 3, "dtype": "uint8", "photometric": "RGB"}),
-                ("chm", height[None], {"count": 1, "dtype": "float32", "nodata": -9999.0}),
-            ):
-                file = folder / "tiles" / f"{name}_{kind}.tif"
-                with rasterio.open(file, "w", **profile, **more) as raster:
-                    raster.write(data)
-                rows.append({"file": f"tiles/{file.name}", "site": f"S{site:03d}", "kind": _KINDS[kind], "split": split})
-    with (folder / "manifest.csv").open("a", newline="") as file:
+
+def tile(site: int, number: int, pixels: int = 128) -> Tile:
+    """A scene as a tile of 1 m pixels."""
+    rgb, height = scene(site, number, pixels)
+    place = Affine(1, 0, 400_000 + 1000 * site, 0, -1, 3_280_000 + 200 * number)
+    name = f"{site_name(site)}_{number:02d}"
+    return Tile(name, site_name(site), rgb, height, np.ones(height.shape, bool), 1.0, CRS, place)
+
+
+def write_sites(folder: Path, sites: Sequence[int], tiles: int, *, split: str, pixels: int = 128) -> None:
+    """Write scenes as GeoTIFF pairs and add them to `folder/manifest.csv`."""
+    (folder / "tiles").mkdir(parents=True, exist_ok=True)
+    with (folder / MANIFEST).open("a", newline="") as file:
         writer = csv.DictWriter(file, ["file", "site", "kind", "split", "gsd_m", "crs", "licence", "source"])
         if file.tell() == 0:
             writer.writeheader()
-        for row in rows:
-            writer.writerow({**row, "gsd_m": 1.0, "crs": "EPSG:32617", "licence": "CC0-1.0", "source": "drawn"})
-
-
-_KINDS = {"rgb": "rgb (uint8)", "chm": "canopy height (m, float32)"}
+        for one in (tile(site, number, pixels) for site in sites for number in range(tiles)):
+            about = {
+                "site": one.site,
+                "split": split,
+                "gsd_m": 1.0,
+                "crs": CRS,
+                "licence": "CC0-1.0",
+                "source": "drawn",
+            }
+            rgb, chm = f"tiles/{one.name}_rgb.tif", f"tiles/{one.name}_chm.tif"
+            write_rgb(folder / rgb, one)
+            write_height(folder / chm, one.height, one)
+            writer.writerow({"file": rgb, "kind": "rgb (uint8)", **about})
+            writer.writerow({"file": chm, "kind": "canopy height (m, float32)", **about})

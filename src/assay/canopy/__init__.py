@@ -1,0 +1,1 @@
+"""Canopy height in metres from RGB imagery: training, evaluation against lidar, mapping at scale."""

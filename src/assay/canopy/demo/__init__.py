@@ -1,0 +1,1 @@
+"""Workers for this arena's tasks that anyone can run."""
