@@ -1,6 +1,6 @@
 """How fast the wire format is, and how small, beside a plain top-k in torch and, if it is given, the original's code.
 
-    python benchmarks/wire.py [--size 4096] [--runs 7] [--theirs compress.py] [--pseudo-gradient FILE] [--json]
+    python benchmarks/wire.py [--size 4096] [--runs 7] [--theirs compress.py] [--pseudo-gradient FILE ...] [--json]
 
 One thread, one run for all rows, median of several; processor time, so that a busy machine distorts it less. The
 yardstick is what one would write first: `torch.topk` on 64 by 64 blocks, 12-bit indices, two bits a value, and a
@@ -157,7 +157,11 @@ def sizes(file: Path | None, size: int) -> dict[str, Any]:
         from safetensors.torch import load_file
 
         tensors = load_file(file)
-    found: dict[str, Any] = {"tensors": len(tensors), "parameters": sum(one.numel() for one in tensors.values())}
+    found: dict[str, Any] = {
+        "of": file.name if file else "Gaussian noise",
+        "tensors": len(tensors),
+        "parameters": sum(one.numel() for one in tensors.values()),
+    }
     for bits in (2, 1):
         sparse = wire.compress(tensors, K, bits)
         number = sum(len(one) for one in sparse.values())
@@ -206,16 +210,16 @@ def table(result: dict[str, Any]) -> str:
             lines.append(
                 f"{title + ': ' + name + ', parameters/s':36} {rate / 1e6:8.1f} M   ours: {ours / rate:.2f} times"
             )
-    found = result["sizes"]
-    lines += ["", f"{found['tensors']} tensors, {found['parameters']} parameters"]
-    for name in ("2 bits", "1 bits"):
-        lines.append(
-            f"{name}: {found[name]['bits per value']:.3f} bits per value, all headers included "
-            f"(n = {found[name]['values']}), relative error {found[name]['relative error']:.4f}"
-        )
-    lines.append(
-        f"the original's quantiser on them: relative error {found['original quantiser']['relative error']:.4f}"
-    )
+    for found in result["sizes"]:
+        lines += ["", f"{found['of']}: {found['tensors']} tensors, {found['parameters']} parameters"]
+        theirs = found["original quantiser"]["relative error"]
+        for name in ("2 bits", "1 bits"):
+            one = found[name]
+            lines.append(
+                f"{name}: {one['bits per value']:.3f} bits per value, all headers included (n = {one['values']}), "
+                f"relative error {one['relative error']:.4f}, {one['relative error'] / theirs:.3f} of the original's"
+            )
+        lines.append(f"the original's quantiser on them: relative error {theirs:.4f}")
     return "\n".join(lines)
 
 
@@ -225,12 +229,16 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--theirs", type=Path, help="an outside compress.py to run beside it")
     parser.add_argument(
-        "--pseudo-gradient", type=Path, help="safetensors of a real pseudo-gradient plus error feedback"
+        "--pseudo-gradient",
+        type=Path,
+        nargs="+",
+        default=[None],
+        help="safetensors of real pseudo-gradients plus error feedback (`python -m assay.pretrain.lab gradients`)",
     )
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     result = measure(asked.size, asked.runs, asked.theirs)
-    result["sizes"] = sizes(asked.pseudo_gradient, asked.size)
+    result["sizes"] = [sizes(file, asked.size) for file in asked.pseudo_gradient]
     print(json.dumps(result) if asked.json else table(result))
 
 

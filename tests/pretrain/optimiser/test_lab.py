@@ -9,11 +9,15 @@ import sys
 import pytest
 
 from assay.core.errors import BadInput
+from assay.core.store import open_store
+from assay.pretrain import wire
 from assay.pretrain.lab import experiments, probe, report
 from assay.pretrain.lab.experiments import Case
+from assay.pretrain.lab.gradients import keep
 from assay.pretrain.lab.quantisers import original_rounding
 from assay.pretrain.lab.runs import Result, Settings, run
 from assay.pretrain.lab.text import read_text, split
+from assay.pretrain.recipe import read_recipe
 
 SMALL = Settings(method="sparseloco", model="tiny", peers=3, steps=30, inner_steps=10, warmup=5)
 
@@ -100,9 +104,10 @@ def test_a_result_under_another_name_is_refused(tmp_path, results):
         experiments.read_result(tmp_path, other)
 
 
-def test_the_best_rates_that_were_tried_are_used_by_what_follows(tmp_path):
+@pytest.mark.parametrize("wide", [False, True])
+def test_the_best_rates_that_were_tried_are_used_by_what_follows(tmp_path, wide):
     assert experiments.read_tuned(tmp_path) == experiments.TUNED
-    cases = list(experiments.tune(SMALL))
+    cases = list(experiments.tune(SMALL, wide))
     best = {"adamw": 7, "diloco": 11, "sparseloco": 5}
     rows = []
     for number, case in enumerate(cases):
@@ -119,6 +124,12 @@ def test_the_best_rates_that_were_tried_are_used_by_what_follows(tmp_path):
     (tmp_path / "tuned.json").write_text('{"adamw": {}}')
     with pytest.raises(BadInput, match="run tune again"):
         experiments.read_tuned(tmp_path)
+
+
+def test_every_run_of_a_grid_is_another_run():
+    for wide in (False, True):
+        names = [case.settings.name for case in experiments.tune(SMALL, wide)]
+        assert len(set(names)) == len(names) >= 9
 
 
 def test_the_ablation_changes_one_thing_at_a_time():
@@ -184,3 +195,19 @@ def test_the_command_prints_one_document(tmp_path):
     wrong = subprocess.run([*command, "--model", "huge"], env=environment, capture_output=True, text=True, timeout=600)
     assert wrong.returncode == 2
     assert "huge" in wrong.stderr
+
+
+def test_pseudo_gradients_are_kept_as_they_were_before_compression(tmp_path, monkeypatch):
+    from safetensors.torch import load_file
+
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+    recipe = read_recipe("tiny")
+    kept = list(keep(recipe, open_store(), peers=2, rounds=4, every=2, folder=tmp_path / "out"))
+    assert [path.name for path, _ in kept] == ["tiny-2.safetensors", "tiny-4.safetensors"]
+    assert all(loss < math.log(recipe.model.vocabulary) for _, loss in kept)
+    for path, _ in kept:
+        tensors = load_file(path)
+        sent = wire.compress(tensors)
+        dense = sum(int((tensor != 0).sum()) for tensor in tensors.values())
+        assert dense > 0.9 * sum(tensor.numel() for tensor in tensors.values()), "nothing has been cut off"
+        assert sum(len(part) for part in sent.values()) < 0.03 * dense

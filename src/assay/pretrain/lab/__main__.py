@@ -8,11 +8,14 @@ import typer
 
 from assay.core.data import use_folders
 from assay.core.errors import BadInput
+from assay.core.store import open_store
 from assay.pretrain.lab import experiments, report
 from assay.pretrain.lab import probe as probing
 from assay.pretrain.lab.experiments import Case
+from assay.pretrain.lab.gradients import keep
 from assay.pretrain.lab.runs import MODELS, Settings
 from assay.pretrain.lab.text import read_text
+from assay.pretrain.recipe import read_recipe
 from assay.terminal import Json, command, emit, out
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
@@ -23,6 +26,7 @@ Jobs = Annotated[int, typer.Option(min=1, help="Runs at a time, one thread each.
 Seeds = Annotated[int, typer.Option(min=1)]
 Peers = Annotated[int, typer.Option(min=3)]
 Tokens = Annotated[int, typer.Option(min=1, help="Of all peers together, rounded up to whole rounds of 60 steps.")]
+Sequences = Annotated[int, typer.Option(min=1, help="Per peer and inner step.")]
 Model = Annotated[str, typer.Option(help=f"One of {', '.join(MODELS)}.")]
 Docs = Annotated[Path | None, typer.Option(help="The docs folder, to write the table (and the plot) into.")]
 
@@ -38,17 +42,37 @@ def compare(
     data: Data = None,
     seeds: Seeds = 3,
     peers: Peers = 8,
-    tokens: Tokens = 983_040,
+    tokens: Tokens = 307_200,
+    sequences: Sequences = 2,
     model: Model = "5m",
     jobs: Jobs = 2,
     docs: Docs = None,
     json_: Json = False,
 ) -> None:
     """SparseLoCo, DiLoCo and data-parallel AdamW at equal tokens."""
-    cases = list(experiments.compare(_base(model, peers, tokens), seeds, experiments.read_tuned(out_)))
+    cases = list(experiments.compare(_base(model, peers, tokens, sequences), seeds, experiments.read_tuned(out_)))
     rows = _run(cases, out_, data, jobs, json_, report.compare_table, docs, "compare", _IMAGE)
     plot = (docs / _PLOT) if docs else out_ / "compare.svg"
     report.plot_comparison(rows, plot, report.Network())
+
+
+@app.command()
+@command
+def trend(
+    out_: Out,
+    data: Data = None,
+    seeds: Seeds = 1,
+    peers: Peers = 8,
+    tokens: Tokens = 245_760,
+    sequences: Sequences = 2,
+    model: Model = "tiny",
+    jobs: Jobs = 2,
+    docs: Docs = None,
+    json_: Json = False,
+) -> None:
+    """The comparison with half as many tokens to four times as many: where the differences go."""
+    cases = list(experiments.trend(_base(model, peers, tokens, sequences), seeds, experiments.read_tuned(out_)))
+    _run(cases, out_, data, jobs, json_, report.trend_table, docs, "trend")
 
 
 @app.command()
@@ -58,14 +82,15 @@ def ablate(
     data: Data = None,
     seeds: Seeds = 1,
     peers: Peers = 8,
-    tokens: Tokens = 491_520,
-    model: Model = "1m",
+    tokens: Tokens = 245_760,
+    sequences: Sequences = 2,
+    model: Model = "tiny",
     jobs: Jobs = 2,
     docs: Docs = None,
     json_: Json = False,
 ) -> None:
     """One setting of SparseLoCo changed at a time."""
-    cases = list(experiments.ablate(_base(model, peers, tokens), seeds, experiments.read_tuned(out_)))
+    cases = list(experiments.ablate(_base(model, peers, tokens, sequences), seeds, experiments.read_tuned(out_)))
     _run(cases, out_, data, jobs, json_, report.ablation_table, docs, "ablate")
 
 
@@ -75,15 +100,19 @@ def tune(
     out_: Out,
     data: Data = None,
     peers: Peers = 8,
-    tokens: Tokens = 491_520,
-    model: Model = "1m",
+    tokens: Tokens = 245_760,
+    sequences: Sequences = 2,
+    model: Model = "tiny",
     jobs: Jobs = 2,
     docs: Docs = None,
+    wide: Annotated[bool, typer.Option("--wide", help="A wide grid, for a small model.")] = False,
     json_: Json = False,
 ) -> None:
     """A grid of rates for each method, on a seed that no comparison uses. The best are used by what runs into OUT."""
-    cases = list(experiments.tune(_base(model, peers, tokens)))
-    experiments.write_tuned(out_, _run(cases, out_, data, jobs, json_, report.tuning_table, docs, "tune"))
+    cases = list(experiments.tune(_base(model, peers, tokens, sequences), wide))
+    mark = "wide" if wide else "tune"
+    rows = _run(cases, out_, data, jobs, json_, report.tuning_table, docs, mark)
+    experiments.write_tuned(out_, rows)
 
 
 @app.command()
@@ -93,13 +122,14 @@ def robust(
     data: Data = None,
     seeds: Seeds = 1,
     tokens: Tokens = 245_760,
+    sequences: Sequences = 2,
     model: Model = "tiny",
     jobs: Jobs = 2,
     docs: Docs = None,
     json_: Json = False,
 ) -> None:
     """The aggregates with two of eight peers attacking."""
-    cases = list(experiments.robust(_base(model, 8, tokens), seeds, experiments.read_tuned(out_)))
+    cases = list(experiments.robust(_base(model, 8, tokens, sequences), seeds, experiments.read_tuned(out_)))
     _run(cases, out_, data, jobs, json_, report.robust_table, docs, "robust")
 
 
@@ -114,7 +144,7 @@ def probe(
 ) -> None:
     """What each aggregate makes of each attack in single rounds; quick."""
     use_folders(data or [])
-    base = _base(model, 8, 1)
+    base = _base(model, 8, 1, 1)
     steps = rounds * base.inner_steps
     settings = base.model_copy(update={"steps": steps, "seed": seed, "warmup": steps // 8})
     looked = probing.Probe(settings, read_text(data or []))
@@ -124,10 +154,26 @@ def probe(
         report.write_between(docs / _PAGE, "probe", probing.table(looked))
 
 
-def _base(model: str, peers: int, tokens: int) -> Settings:
+@app.command()
+@command
+def gradients(
+    out_: Annotated[Path, typer.Option("--out", help="Folder for the files.")],
+    data: Data = None,
+    recipe: Annotated[str, typer.Argument(help="A recipe by name, or a TOML file.")] = "laptop",
+    peers: Annotated[int, typer.Option(min=1)] = 4,
+    rounds: Annotated[int, typer.Option(min=1)] = 20,
+    every: Annotated[int, typer.Option(min=1, help="Rounds from one file to the next.")] = 5,
+) -> None:
+    """Real pseudo-gradients of a recipe's model, as safetensors files for `benchmarks/wire.py`."""
+    use_folders(data or [])
+    for path, loss in keep(read_recipe(recipe), open_store(), peers, rounds, every, out_):
+        out.print(f"{path}: validation loss {loss:.4f}", markup=False, soft_wrap=True)
+
+
+def _base(model: str, peers: int, tokens: int, sequences: int) -> Settings:
     if model not in MODELS:
         raise BadInput(f"There is no model {model[:40]!r} in the laboratory: choose from {', '.join(MODELS)}.")
-    one = Settings(method="sparseloco", model=model, peers=peers, steps=_ROUND)
+    one = Settings(method="sparseloco", model=model, peers=peers, sequences=sequences, steps=_ROUND)
     rounds = -(-tokens // one.tokens)
     return one.model_copy(update={"steps": rounds * _ROUND, "warmup": min(60, rounds * _ROUND // 8)})
 

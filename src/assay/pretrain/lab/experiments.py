@@ -24,14 +24,35 @@ _MAX_RESULT = 1 << 20  # bytes; a result has about two thousand
 
 Tuned = Mapping[Method, Mapping[str, Any]]
 
-# What the comparison uses where `tune` has not been run into the same folder: from a few runs of the tiny model, halved
-# for a larger one. A peer's small batch is noisy, which the mean over peers mends: rates may be higher than AdamW's.
+# What the comparison uses where `tune` has not been run into the same folder, and what the outer settings of its narrow
+# grid are: the best of a wide grid on the tiny model.
 TUNED: Tuned = {
     "adamw": {"inner_rate": 2e-3},
     "diloco": {"inner_rate": 4e-3, "outer_rate": 1.0, "momentum": 0.0},
-    "sparseloco": {"inner_rate": 4e-3, "outer_rate": 2.0, "error_decay": 0.95},
+    "sparseloco": {"inner_rate": 2e-3, "outer_rate": 2.0, "error_decay": 0.95},
 }
 TUNING_SEED = 100  # which no comparison uses
+# Inner rates that are tried, as shares, beside the other settings of a method. `wide` is around WIDE_RATE and for small
+# models; `narrow` is around TUNED. Momentum makes outer steps 1 / (1 - momentum) as long: inner rates are lower there.
+Tried = Sequence[tuple[Mapping[str, float], tuple[float, ...]]]
+WIDE_RATE = 4e-3
+_WIDE: Mapping[Method, Tried] = {
+    "adamw": [({}, (0.5, 1.0, 2.0, 4.0))],
+    "diloco": [
+        ({"outer_rate": 1.0, "momentum": 0.0}, (1.0, 2.0, 4.0)),
+        ({"outer_rate": 2.0, "momentum": 0.0}, (1.0, 2.0)),
+        ({"outer_rate": 0.7, "momentum": 0.5}, (1.0, 2.0, 4.0)),
+        ({"outer_rate": 0.7, "momentum": 0.9}, (0.25, 0.5, 1.0)),
+    ],
+    "sparseloco": [
+        ({"outer_rate": 1.0, "error_decay": 0.95}, (2.0, 4.0)),
+        ({"outer_rate": 2.0, "error_decay": 0.95}, (1.0, 2.0, 4.0)),
+        ({"outer_rate": 4.0, "error_decay": 0.95}, (1.0, 2.0)),
+        ({"outer_rate": 2.0, "error_decay": 0.99}, (1.0, 2.0)),
+    ],
+}
+_NARROW = (0.5, 1.0, 2.0)
+_WORDS = {"outer_rate": "outer", "momentum": "momentum", "error_decay": "beta"}
 _TUNED_FILE = "tuned.json"
 
 
@@ -49,6 +70,15 @@ def compare(base: Settings, seeds: int, tuned: Tuned = TUNED) -> Iterator[Case]:
     for seed in range(seeds):
         for method in ("sparseloco", "diloco", "adamw"):
             yield Case("method", method, _of(base, tuned, method, seed=seed))
+
+
+def trend(base: Settings, seeds: int, tuned: Tuned = TUNED) -> Iterator[Case]:
+    """The comparison with `base`'s tokens, twice and four times as many, and half as many."""
+    for share in (0.5, 1, 2, 4):
+        steps = int(share * base.steps)
+        longer = base.model_copy(update={"steps": steps, "warmup": min(60, steps // 8)})
+        for case in compare(longer, seeds, tuned):
+            yield Case(f"{longer.tokens:,}", case.label, case.settings)
 
 
 def ablate(base: Settings, seeds: int, tuned: Tuned = TUNED) -> Iterator[Case]:
@@ -74,20 +104,17 @@ def ablate(base: Settings, seeds: int, tuned: Tuned = TUNED) -> Iterator[Case]:
                 yield Case(table, label, _of(base, tuned, "sparseloco", seed=seed, **change))
 
 
-def tune(base: Settings) -> Iterator[Case]:
-    """Rates of each method on a seed of its own; DiLoCo as published, with less momentum, and as plain averaging."""
-    for share in (0.5, 1.0, 2.0):
-        tried: list[tuple[Method, str, dict[str, Any]]] = [("adamw", "", {})]
-        for outer, momentum in ((0.7, 0.9), (0.7, 0.5), (1.0, 0.0)):
-            change = {"outer_rate": outer, "momentum": momentum}
-            tried.append(("diloco", f", outer {outer:g}, momentum {momentum:g}", change))
-        for outer, decay in ((1.0, 0.95), (2.0, 0.95), (1.0, 0.99), (2.0, 0.99)):
-            change = {"outer_rate": outer, "error_decay": decay}
-            tried.append(("sparseloco", f", outer {outer:g}, beta {decay:g}", change))
-        for method, label, change in tried:
-            rate = share * TUNED[method]["inner_rate"]
-            settings = _of(base, TUNED, method, seed=TUNING_SEED, inner_rate=rate, **change)
-            yield Case(method, f"inner {rate:g}{label}", settings)
+def tune(base: Settings, wide: bool = False) -> Iterator[Case]:
+    """Rates of each method on a seed of its own: a wide grid for a small model, or each method around TUNED."""
+    for method, tuned in TUNED.items():
+        narrow = {name: value for name, value in tuned.items() if name != "inner_rate"}
+        middle = WIDE_RATE if wide else tuned["inner_rate"]
+        for change, shares in _WIDE[method] if wide else [(narrow, _NARROW)]:
+            label = "".join(f", {_WORDS[name]} {value:g}" for name, value in change.items())
+            for share in shares:
+                rate = share * middle
+                settings = _of(base, TUNED, method, seed=TUNING_SEED, inner_rate=rate, **change)
+                yield Case(method, f"inner {rate:g}{label}", settings)
 
 
 def robust(base: Settings, seeds: int, tuned: Tuned = TUNED) -> Iterator[Case]:

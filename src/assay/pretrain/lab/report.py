@@ -70,6 +70,18 @@ def compare_table(rows: Rows) -> str:
     return "\n".join([*lines, "", _conditions(rows)])
 
 
+def trend_table(rows: Rows) -> str:
+    """Losses and differences by tokens, in Markdown."""
+    lines = ["| tokens in all | SparseLoCo | against DiLoCo | against AdamW | n |", "|---|---|---|---|---|"]
+    for tokens in dict.fromkeys(case.table for case, _ in rows):
+        by_method = _grouped([row for row in rows if row[0].table == tokens])
+        ours = by_method["sparseloco"]
+        losses = _figure([result.loss for result in ours], "{:.4f}")
+        differences = [_against(ours, by_method[method]) for method in ("diloco", "adamw")]
+        lines.append(f"| {tokens} | {losses} | {differences[0]} | {differences[1]} | {len(ours)} |")
+    return "\n".join([*lines, "", _conditions(rows, together=False)])
+
+
 def ablation_table(rows: Rows) -> str:
     """Each change beside the base, in Markdown."""
     cells: dict[tuple[str, str], list[Result]] = {}
@@ -140,15 +152,22 @@ def _against(results: Sequence[Result], others: Sequence[Result]) -> str:
     return f"{mean:+.2f} %" + (f" ± {half:.2f}" if half is not None else "")
 
 
-def _conditions(rows: Rows) -> str:
+def _conditions(rows: Rows, *, together: bool = True) -> str:
     if not rows:
         raise BadInput("There are no results yet.")
     first = rows[0][1]
     settings = first.settings
+    size = f"{settings.sequences} × {settings.context} tokens"
+    steps = (
+        f"{settings.steps} inner steps of {size} each, {first.tokens:,} tokens in all"
+        if together
+        else f"steps of {size}"
+    )
+    seeds = len({result.settings.seed for _, result in rows})
     return (
-        f"{first.text}; Llama of {first.parameters:,} parameters on bytes; {settings.peers} peers, "
-        f"{settings.steps} inner steps of {settings.sequences} × {settings.context} tokens each, "
-        f"{first.tokens:,} tokens in all; mean ± half the 95 % t interval over the seeds."
+        f"{first.text}; Llama of {first.parameters:,} parameters on bytes; {settings.peers} peers, {steps}; H = "
+        f"{settings.inner_steps} where nothing else is said; "
+        + ("mean ± half the 95 % t interval over the seeds." if seeds > 1 else "one seed.")
     )
 
 

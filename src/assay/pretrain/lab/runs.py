@@ -29,14 +29,14 @@ from assay.pretrain.wire import compress
 
 Progress = Callable[[str], None]
 
-CURVE = 16  # validations during a run
-CURVE_SEQUENCES, FINAL_SEQUENCES = 64, 512
+CURVE = 12  # validations during a run
+CURVE_SEQUENCES, FINAL_SEQUENCES = 32, 384
 _EVALUATED_AT_ONCE = 32
 
 # (hidden, layers, heads, feed_forward, context); the vocabulary is the 256 bytes
 MODELS: Mapping[str, tuple[int, int, int, int, int]] = {
-    "5m": (320, 4, 5, 896, 128),  # 5,163,840 parameters
-    "1m": (192, 3, 3, 512, 128),
+    "5m": (320, 4, 5, 896, 64),  # 5,163,840 parameters
+    "1m": (192, 3, 3, 512, 64),
     "tiny": (64, 2, 2, 192, 64),
 }
 
@@ -202,7 +202,7 @@ class _Run:
             group["lr"] = learning_rate(self.recipe.inner, step)
 
     def mark(self, step: int, before: int) -> None:
-        """Validate, where a sixteenth of the run has gone by since."""
+        """Validate, where a part of the run has gone by since."""
         if step * CURVE // self.settings.steps > before * CURVE // self.settings.steps:
             every = self._validation[:: max(1, len(self._validation) // CURVE_SEQUENCES)]
             self.curve.append(Point(step=step, loss=self._validate(every)))
