@@ -100,4 +100,15 @@ Definition example_stored : Prop :=
 
 Definition example_fixed : Prop :=
   inflates [] [75; 4; 0] [97] 3 /\
-  inflates [] [75; 132; 1; 0] (repeat 97 10) 4.
+  inflates [] [75; 76; 132; 1; 0] (repeat 97 10) 5.
+
+(** a dynamic block: its code for code lengths, the lengths by it (repeats and runs of zeros among them), literals and copies
+    (level 9, "aaababbbbabbadbbacbcbbcbacac"). *)
+Definition example_dynamic : Prop :=
+  inflates [] [13; 132; 1; 17; 0; 0; 12; 68; 178; 122; 235; 159; 97; 28; 128; 177; 104; 92; 57; 151; 136; 15]
+    [97; 97; 97; 98; 97; 98; 98; 98; 98; 97; 98; 98; 97; 100; 98; 98; 97; 99; 98; 99; 98; 98; 99; 98; 97; 99; 97; 99] 22.
+
+(** A block of type 3 is the beginning of nothing; nor is a copy from before the beginning, after "a" in a fixed block. *)
+Definition example_invalid : Prop :=
+  (forall more data consumed, ~ inflates [] (7 :: more) data consumed) /\
+  (forall more data consumed, ~ inflates [] (75 :: 4 :: 18 :: more) data consumed).
