@@ -14,7 +14,15 @@ from assay.prove.gates import Gate
 from assay.prove.provers import Effort
 from assay.prove.skeleton import make
 
-_MODULES = ("rocq_rogues", "rocq_stranger", "program_rogues", "lean_rogues", "rocq_honest", "lean_honest")
+_MODULES = (
+    "rocq_rogues",
+    "rocq_stranger",
+    "rocq_kernel",
+    "program_rogues",
+    "lean_rogues",
+    "rocq_honest",
+    "lean_honest",
+)
 INTAKE = "intake"
 # Enough for every honest specimen here on a busy machine; a proof that loops is ended by it.
 EFFORT = Effort(fuzz=2_000, thorough=False, file_seconds=120.0, check_seconds=240.0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 MAGIC_VO = 0x436F7121  # "Coq!"
 _SMALL, _BIG = 0x8495A6BE, 0x8495A6BF
 _DOUBLE_TAG = 253
-MOST_OBJECTS = 40_000_000
+MOST_OBJECTS = 5_000_000  # about a gigabyte while they are looked at
 
 
 class NotMarshalled(ValueError):

@@ -24,6 +24,8 @@ from assay.core.verdict import Evidence, Finding, Severity
 from assay.prove.cell import Cell, Ran, limits, take_file
 from assay.prove.component import Component, Theorem, copy_library, copy_sources, source_bytes
 from assay.prove.provers import Built, Effort, Level, Proved, Statement
+from assay.prove.provers.marshalled import NotMarshalled
+from assay.prove.provers.rocq_audit import VERSIONS, audit
 from assay.prove.provers.rocq_cache import Kept, key_of
 from assay.prove.provers.rocq_driver import (
     CHECK,
@@ -35,6 +37,7 @@ from assay.prove.provers.rocq_driver import (
     statements_text,
     subject_text,
 )
+from assay.prove.provers.rocq_recursion import Strange
 from assay.prove.provers.rocq_report import assumptions, context_summary, printed_string
 from assay.prove.provers.rocq_source import comment_before, faults, required
 
@@ -43,6 +46,7 @@ _DEEP = ("sh", "-c", 'ulimit -s 1048576 2>&- || ulimit -s "$(ulimit -H -s)"; exe
 OLDEST, NEWEST = (8, 16), (9, 0)  # the reports of coqc and coqchk are read strictly: as 8.16 writes them
 MAX_COMPILED = 256 << 20  # bytes of one compiled file
 MAX_REPORT = 4 << 20
+MAX_AUDITED = 16 << 20  # bytes of the submission's compiled files together
 # The checker computes without the virtual machine: printing a long text there would take hours. Above this, that the
 # program prints to the committed C is the kernel's word alone.
 MAX_RECHECKED_TEXT = 8 << 10
@@ -420,7 +424,7 @@ class Rocq:
         proved = tuple(t.name for t in self.component.manifest.theorems if t.name in assumed)
         if findings:
             return Proved(tuple(findings), proved, assumed, statements, Level.NONE)
-        findings += self._recheck()
+        findings += self._known_holes() + self._recheck()
         level = Level.NONE if findings else Level.RECHECKED
         return Proved(tuple(findings), proved, assumed, statements, level)
 
@@ -498,6 +502,27 @@ class Rocq:
             evidence = tuple(Evidence(where=what, what=one_line(a, 300)) for a in extra[:50])
             return [Finding(rule="assumption", severity=Severity.VIOLATION, message=said, evidence=evidence)]
         return []
+
+    def _known_holes(self) -> list[Finding]:
+        """Look in the submission's compiled files for what this kernel is known to accept wrongly."""
+        if not self.tools.version.startswith(VERSIONS):
+            said = f"Compiled files of Coq {self.tools.version} cannot be audited here: only those of 8.16 can."
+            return [Finding(rule="kernel", severity=Severity.UNDECIDED, message=said)]
+        _, folder = self._shelves[f"built-{self.names.submission}"]
+        places = sorted(folder.rglob("*.vo"))
+        if sum(place.stat().st_size for place in places) > MAX_AUDITED:
+            said = f"The compiled files are larger than {MAX_AUDITED >> 20} MiB together: they were not audited."
+            return [Finding(rule="kernel", severity=Severity.UNDECIDED, message=said)]
+        files = [(f"src/{p.relative_to(folder).with_suffix('.v')}", p.read_bytes()) for p in places]
+        names = [path for path in self.component.under("src") if path.endswith(".v")]
+        sources = [(path, source_bytes(self.component, path).decode(errors="replace")) for path in names]
+        try:
+            refused = list(audit(files, sources))
+        except (NotMarshalled, Strange) as error:
+            said = f"A compiled file cannot be audited: {error}."
+            return [Finding(rule="kernel", severity=Severity.UNDECIDED, message=said)]
+        told = "the kernel of Coq 8.16 is known to accept wrong proofs of such a kind, so it is not relied on here"
+        return [_finding("kernel", f"{path}: {sentence}: {told}.", path) for path, sentence in refused[:20]]
 
     # The trusted libraries and what they load are the largest part of what the checker looks at, and the same each
     # time. They are checked first, by themselves, with nothing of the submission in reach; that can be kept.

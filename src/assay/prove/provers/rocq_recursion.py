@@ -117,13 +117,13 @@ class Recursions:
         self._count = 0
 
     def check(self, term: Value) -> None:
-        """`NotPlain` if some recursion in the closed `term` is not plain."""
+        """`NotPlain` if some recursion in `term` is not plain. Of its free variables nothing is known."""
         if not isinstance(term, Block):
             raise Strange("a term is a number")
         self._measure(term)
         if self._recursive[id(term)]:
             with _deeply():
-                self._walk(term, [])
+                self._walk(term, [_PLAIN] * self._free[id(term)].bit_length())
 
     def _measure(self, term: Block) -> None:
         """Free variables and recursions of a term and of all in it, without going deep."""
@@ -203,9 +203,20 @@ class Recursions:
             known = self._known(arguments[place], context) if place < len(arguments) else _PLAIN
             self._fix(function, context, known.reach, known.below)
         else:
-            self._walk(function, context)
+            self._applied(function, arguments, context)
         for argument in arguments:
             self._walk(argument, context)
+
+    def _applied(self, function: Value, arguments: Sequence[Value], context: list[Variable]) -> None:
+        """A function whose first arguments are known: its variables are names for them."""
+        inside = list(context)
+        for argument in arguments:
+            if not isinstance(function, Block) or function.tag != LAMBDA:
+                break
+            self._walk(function.fields[1], inside)
+            inside.append(self._known(argument, context))
+            function = function.fields[2]
+        self._walk(function, inside)
 
     def _known(self, term: Value, context: list[Variable]) -> Variable:
         """What is known of a term: it is a variable, or something is taken out of one."""

@@ -48,6 +48,7 @@ _REFUSED: tuple[tuple[str, str], ...] = (
         "it decides how definitions become programs, which is the verifier's to do",
     ),
     (r"(?:Drop|Quit)\b", "it leaves the prover"),
+    (r"Primitive\b", "it declares a primitive of the machine, which no module type may have in this version"),
     (r"Register\b", "it tells the prover which definitions are the standard ones"),
     # Neither Print Assumptions nor coqchk of 8.16 reports what rests on this one.
     (r"Set\s+Definitional\s+UIP\b", "it adds an axiom in the guise of an option"),
