@@ -147,3 +147,108 @@ Proof.
       vc_state.
     + assert (j = k) by lia. subst j. vc_compute. repeat split; lia.
 Qed.
+
+(** * [zlib_find] *)
+
+Lemma first_code_nonneg ls k : 0 <= first_code ls k.
+Proof.
+  destruct k as [|k]; [cbn; lia|]. induction k as [|k IH]; [cbn; lia|].
+  rewrite first_code_next by lia. pose proof (count_nonneg ls (Z.of_nat (S k))). lia.
+Qed.
+
+Lemma before_bound ls k : (1 <= k)%nat -> 0 <= before ls k /\ before ls k + count ls (Z.of_nat k) <= zlen ls.
+Proof.
+  assert (G : forall k, (1 <= k)%nat -> before ls k + count ls (Z.of_nat k) + count ls 0 <= zlen ls /\ 0 <= before ls k).
+  { clear k. induction ls as [|l t IH]; intros k Hk.
+    - destruct k as [|k]; [lia|]. clear Hk. assert (E : forall j, before [] j = 0).
+      { intros [|j]; [reflexivity|]. induction j as [|j IHj]; [reflexivity|]. rewrite before_next by lia. rewrite IHj. reflexivity. }
+      rewrite E. unfold count. cbn. lia.
+    - destruct (IH k Hk) as [G1 G2].
+      assert (E : forall j, (1 <= j)%nat -> before (l :: t) j = before t j + (if (1 <=? l) && (l <? Z.of_nat j) then 1 else 0)).
+      { intros [|j] Hj; [lia|]. clear Hj. induction j as [|j IHj].
+        - cbn [before]. destruct (Z.leb_spec 1 l), (Z.ltb_spec l (Z.of_nat 1)); cbn [andb]; lia.
+        - rewrite (before_next (l :: t) (S j)), (before_next t (S j)) by lia. rewrite IHj, count_cons.
+          destruct (Z.eqb_spec (Z.of_nat (S j)) l), (Z.leb_spec 1 l), (Z.ltb_spec l (Z.of_nat (S j))), (Z.ltb_spec l (Z.of_nat (S (S j)))); cbn [andb]; lia. }
+      rewrite E, !count_cons, zlen_cons by exact Hk.
+      destruct (Z.eqb_spec (Z.of_nat k) l), (Z.eqb_spec 0 l), (Z.leb_spec 1 l), (Z.ltb_spec l (Z.of_nat k)); cbn [andb]; lia. }
+  intros Hk. destruct (G k Hk). pose proof (count_nonneg ls 0). lia.
+Qed.
+
+Section Search.
+Variables (ls counts sym meaning : list Z) (b : Z) (T : list (ident * arr)) (G : list proc).
+Hypotheses (HH : holds ls counts sym) (HM : meanings ls meaning).
+Hypotheses (Wm : words W32 meaning).
+Hypothesis HR : roomy ls.
+Hypothesis Hsmall : zlen ls <= 288.
+Hypothesis Hb : 0 <= b.
+
+Definition find_state (k e bits code first index : Z) (c : option Z) : state :=
+  State [("bits", Some bits); ("code", Some code); ("first", Some first); ("index", Some index); ("k", Some k); ("c", c); ("e", Some e)]%string
+        (("count", Arr W16 false counts) :: ("sym", Arr W16 false sym) :: ("meaning", Arr W32 false meaning) :: T)%string.
+
+Lemma find_spec :
+  exists n ws Bs, runs T G Fast.find [b] [Arr W16 false counts; Arr W16 false sym; Arr W32 false meaning] n ws Bs /\
+    (0 <= n <= 150 /\ (exists e, ws = [e] /\ answer ls meaning b e) /\
+     Bs = [Arr W16 false counts; Arr W16 false sym; Arr W32 false meaning]).
+Proof.
+  pose proof (h_counts_size _ _ _ HH) as LC. pose proof (h_longest _ _ _ HH) as HL.
+  pose proof (longest_bound ls (h_lengths _ _ _ HH)) as BL.
+  vc_proc Fast.find. vc.
+  vc_loop
+    (fun (g : Z * Z * Z * Z * Z * Z * option Z) s n => let '(k, e, bits, code, first, index, c) := g in
+       s = find_state k e bits code first index c /\
+       (searching ls b k bits code first index e \/ k = 16 /\ found ls meaning b e) /\ 0 <= n <= 5 + 9 * (k - 1))
+    (fun g : Z * Z * Z * Z * Z * Z * option Z => let '(k, _, _, _, _, _, _) := g in 16 - k)
+    (1, 0, b, 0, 0, 0, @None Z).
+  - split; [reflexivity|]. split; [|lia]. left. unfold searching. repeat split; try lia; try reflexivity.
+  - intros [[[[[[k e] bits] code] first] index] c] s n (-> & HS & Hn).
+    assert (Hk : k <= 16) by (destruct HS as [[H _]|[H _]]; lia). split; [lia|]. unfold find_state. vc_exp.
+    split; [lia|]. rewrite HL. split; intros Hc; vc_cond Hc.
+    + destruct HS as [HS|[H _]]; [|lia].
+      destruct HS as (Hk1 & -> & -> & -> & -> & HF & -> & HN).
+      assert (K : Z.of_nat (Z.to_nat k) = k) by lia.
+      assert (HP : prefix b (Z.to_nat k) = 2 * prefix b (Z.to_nat (k - 1)) + b2z (Z.testbit b (k - 1))).
+      { replace (Z.to_nat k) with (S (Z.to_nat (k - 1))) by lia. rewrite prefix_next. rewrite Z2Nat.id by lia. reflexivity. }
+      pose proof (prefix_bound b (Z.to_nat (k - 1))) as PB. rewrite Z2Nat.id in PB by lia.
+      assert (P15 : 2 ^ (k - 1) <= 2 ^ 14) by (apply Z.pow_le_mono_r; lia). change (2 ^ 14) with 16384 in P15.
+      apply wp_seq. vc_step. vc_step. rewrite double_bit by (change (2 ^ 63) with 9223372036854775808; lia). rewrite <- HP.
+      pose proof (first_code_room ls (Z.to_nat k) HR ltac:(lia)) as FR. rewrite K in FR.
+      assert (P16 : 2 ^ k <= 2 ^ 15) by (apply Z.pow_le_mono_r; lia). change (2 ^ 15) with 32768 in P16.
+      pose proof (first_code_nonneg ls (Z.to_nat k)) as FN. pose proof (count_nonneg ls k) as CN.
+      pose proof (h_counts _ _ _ HH k ltac:(lia)) as HC.
+      pose proof (before_bound ls (Z.to_nat k) ltac:(lia)) as [B0 B1]. rewrite K in B1.
+      assert (FP : first_code ls (Z.to_nat k) <= prefix b (Z.to_nat k)) by (rewrite HP; destruct (Z.testbit b (k - 1)); cbn [b2z]; lia).
+      assert (HQ : prefix b (Z.to_nat k) < first_code ls (Z.to_nat k) + count ls k ->
+                   exists s, codeword ls s (low_first (Z.to_nat k) b) /\
+                     before ls (Z.to_nat k) + (prefix b (Z.to_nat k) - first_code ls (Z.to_nat k)) < zlen sym /\
+                     znth sym (before ls (Z.to_nat k) + (prefix b (Z.to_nat k) - first_code ls (Z.to_nat k))) = s /\
+                     0 <= s < zlen ls).
+      { intros Hlt.
+        destruct (nth_error (having k 0 ls) (Z.to_nat (prefix b (Z.to_nat k) - first_code ls (Z.to_nat k)))) as [s|] eqn:E.
+        - assert (Hw : codeword ls s (low_first (Z.to_nat k) b)).
+          { apply codeword_at; [destruct (Z.to_nat k) eqn:Q; [lia|discriminate]|]. unfold zlen. rewrite low_first_length, K. split; assumption. }
+          exists s. split; [exact Hw|]. rewrite <- K in E at 1. apply (h_sym _ _ _ HH) in E; [|lia]. rewrite Z2Nat.id in E by lia.
+          split; [apply E|]. split; [apply E|]. apply (codeword_range _ _ _ Hw).
+        - apply nth_error_None in E. rewrite having_length in E. unfold count, zlen in Hlt. lia. }
+      pose proof (proj1 HM) as HM1.
+      vc; rewrite HC in *; try (destruct (HQ ltac:(lia)) as (s & Hw & Q1 & Q2 & Q3); rewrite ?Q2; lia).
+      * destruct (HQ ltac:(lia)) as (s & Hw & Q1 & Q2 & Q3). rewrite Q2.
+        eexists (16, _, _, _, _, _, _). split; [lia|]. split; [reflexivity|]. split; [|lia]. right. split; [reflexivity|].
+        exists s, (Z.to_nat k). rewrite K. split; [lia|]. split; [exact Hw|reflexivity].
+      * rewrite Z.shiftl_mul_pow2, (wrap_small W64) by (cbn [modulus]; lia). change (2 ^ 1) with 2.
+        eexists (k + 1, _, _, _, _, _, _). split; [lia|]. split; [reflexivity|]. split; [|lia]. left. unfold searching.
+        rewrite Z.shiftr_shiftr by lia. replace (k + 1 - 1) with k by lia. replace (k - 1 + 1) with k by lia.
+        replace (Z.to_nat (k + 1)) with (S (Z.to_nat k)) by lia. rewrite first_code_next, before_next, K by lia.
+        repeat split; try lia.
+        intros s j Hj Hcw. destruct (Nat.eq_dec j (Z.to_nat k)) as [->|Nj].
+        -- apply (here ls b (Z.to_nat k) ltac:(lia) FP) in Hcw; [exact Hcw|]. rewrite K. lia.
+        -- apply (HN s j ltac:(lia) Hcw).
+    + vc_compute. split; [lia|]. split; [|reflexivity]. exists e. split; [reflexivity|].
+      destruct HS as [(Hk1 & -> & _ & _ & _ & _ & _ & HN)|[-> (s & j & Hj & Hw & ->)]].
+      * right. split; [reflexivity|]. intros s j Hw.
+        pose proof (codeword_not_longer _ _ _ Hw) as L. unfold zlen in L. rewrite low_first_length in L.
+        pose proof (codeword_nonempty _ _ _ Hw). destruct j as [|j]; [cbn in H; congruence|].
+        apply (HN s (S j) ltac:(lia) Hw).
+      * left. exists s, j. auto.
+Qed.
+End Search.
