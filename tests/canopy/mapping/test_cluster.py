@@ -3,15 +3,15 @@
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from rasterio.shutil import copy
 from torch import Tensor
 
 from assay.canopy.mapping import map_canopy
 from assay.canopy.mapping.inference import Piece
 from assay.core.errors import BadInput
-from tests.canopy.mapping.support import BAND, Found, Local, contents, options, predictor, scene, write
+from tests.canopy.mapping.support import BAND, Found, Local, contents, options, predictor, scene
 
 ray = pytest.importorskip("ray")
 ROOT = Path(__file__).parents[3]
@@ -37,7 +37,8 @@ class DiesOnce(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def cluster() -> object:
-    """A cluster on this machine; `local` tells the mapper to use it."""
+    """A small cluster on this machine; the mapper joins it."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     environment = {"env_vars": {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}}
     ray.init(
         num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment, object_store_memory=200 << 20
@@ -71,7 +72,10 @@ def test_a_cluster_makes_the_same_map_and_each_cell_is_kept_once(
 
 @pytest.mark.slow
 def test_what_is_wrong_with_the_imagery_comes_back_as_its_sentence(tmp_path: Path, cluster: str) -> None:
-    path = write(tmp_path / "a.tif", np.zeros((3, 300, 300), np.uint8))
+    path = tmp_path / "a.tif"
+    copy(
+        scene(tmp_path / "plain.tif", 300, 300), path, driver="COG", BLOCKSIZE=128, OVERVIEWS="NONE"
+    )  # directory first
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(BadInput, match=r"a\.tif cannot be read at rows"):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rasterio.shutil import copy
 
 from assay.canopy.mapping import map_canopy
 from assay.canopy.mapping.inference import Piece
@@ -121,7 +122,10 @@ def test_only_one_process_maps_into_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_failing_read_ends_the_run_and_the_next_goes_on(tmp_path: Path) -> None:
-    path = scene(tmp_path / "a.tif", 500, 200, tiled=False, blockysize=1)
+    path = tmp_path / "a.tif"
+    copy(
+        scene(tmp_path / "plain.tif", 900, 200), path, driver="COG", BLOCKSIZE=128, OVERVIEWS="NONE"
+    )  # directory first
     good = path.read_bytes()
     path.write_bytes(good[: len(good) * 3 // 4])
     with pytest.raises(BadInput, match=r"a\.tif cannot be read at rows"):

@@ -18,7 +18,7 @@ from assay.canopy.mapping.predictor import Predictor
 from assay.core.errors import AssayError, Unavailable
 
 _IN_FLIGHT = 2  # cells per worker: one that is inferred, one that waits
-_TRIES = 3
+_TRIES = 5
 
 
 class _Worker:
@@ -68,32 +68,35 @@ def _share_out(
     device = predictor.device.type
     resources = ray.cluster_resources()
     count = int(options.workers or resources.get("GPU" if device == "cuda" else "CPU", 1))
-    # A worker that dies is started again; what it was doing is sent out again from here, where it is counted.
-    remote = ray.remote(num_cpus=1, num_gpus=int(device == "cuda"), max_restarts=-1, max_task_retries=0)(_Worker)
+    # Ray retries nothing: a worker that dies is replaced here, and what it was doing is sent out again and counted.
+    remote = ray.remote(num_cpus=1, num_gpus=int(device == "cuda"), max_restarts=0, max_task_retries=0)(_Worker)
     model, imagery, lattice = ray.put(predictor.to("cpu")), ray.put(layout.imagery), ray.put(layout.lattice)
-    workers = [
-        remote.remote(model, device, imagery, lattice, options.batch) for _ in range(max(1, min(count, len(cells))))
-    ]
-    todo, tries, windows = list(reversed(cells)), dict.fromkeys(cells, 0), 0
-    pending: dict[Any, tuple[Cell, int]] = {}
+
+    def worker() -> Any:
+        return remote.remote(model, device, imagery, lattice, options.batch)
+
+    workers = [worker() for _ in range(max(1, min(count, len(cells))))]
     load = [0] * len(workers)
+    todo, tries, windows = list(reversed(cells)), dict.fromkeys(cells, 0), 0
+    pending: dict[Any, tuple[Cell, int, Any]] = {}
     while todo or pending:
         while todo and min(load) < _IN_FLIGHT:
             cell, number = todo.pop(), load.index(min(load))
             load[number] += 1
-            pending[workers[number].infer.remote(cell)] = (cell, number)
+            pending[workers[number].infer.remote(cell)] = (cell, number, workers[number])
         (reference, *_), _ = ray.wait(list(pending), num_returns=1)
-        cell, number = pending.pop(reference)
+        cell, number, asked = pending.pop(reference)
         load[number] -= 1
         try:
             found = ray.get(reference)
         except ray.exceptions.RayError as error:
             tries[cell] += 1
             if tries[cell] >= _TRIES:
-                raise Unavailable(
-                    f"The cluster lost the cell {cell.name} {_TRIES} times: {str(error).splitlines()[0][:200]}"
-                ) from None
+                why = str(error).splitlines()[0][:200]
+                raise Unavailable(f"The cluster lost the cell {cell.name} {_TRIES} times: {why}") from None
             todo.append(cell)
+            if workers[number] is asked:  # not yet replaced for another cell that it had
+                workers[number] = worker()
             continue
         if isinstance(found, AssayError):
             raise found

@@ -17,6 +17,7 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
+from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
@@ -145,6 +146,7 @@ class _Warped:
                     stack.enter_context(
                         WarpedVRT(
                             dataset,
+                            src_transform=_turned(dataset, self._grid),
                             crs=_WEB,
                             transform=self._grid.transform,
                             width=width,
@@ -167,3 +169,13 @@ class _Warped:
                 self.valid = True
                 rows_here = Span(self._grid.rows.start + row, self._grid.rows.start + row + rows)
                 yield Box(rows_here, self._grid.columns), found
+
+
+def _turned(dataset: DatasetReader, grid: Grid) -> Affine:
+    """The transform of a raster in degrees, on the side of the antimeridian where the tile is."""
+    transform: Affine = dataset.transform
+    if not dataset.crs.is_geographic:
+        return transform
+    middle = (grid.transform.c + grid.transform.a * len(grid.columns) / 2) / _HALF * 180
+    turns = round((middle - (dataset.bounds.left + dataset.bounds.right) / 2) / 360)
+    return Affine.translation(360 * turns, 0) @ transform
