@@ -283,6 +283,9 @@ def _overridden(over: "Overriding | None") -> dict[str, Any]:
 def main() -> None:
     # A closed pipe (`assay ledger log | head`) ends the program quietly, as other tools do.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # Asked to end, it ends as after an error: whatever was started is stopped, scratch folders are removed.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     app(prog_name="assay")
 
 

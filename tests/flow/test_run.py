@@ -178,6 +178,28 @@ def test_without_bubblewrap_nothing_runs_and_the_exit_code_is_3(assay: Assay, mo
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("sandbox", ["bubblewrap", "none"])
+def test_a_run_that_is_asked_to_end_leaves_no_process(home: Path, sandbox: str) -> None:
+    marker = f"marker-{os.getpid()}-{time.time_ns()}"
+    worker = f"sh -c 'sleep 300; echo {marker}'"
+    arguments = command("run", TASK, "--worker", worker, "--sandbox", sandbox)
+    process = subprocess.Popen(arguments, env={**os.environ, "ASSAY_HOME": str(home)}, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    started = f"sh\0-c\0sleep 300; echo {marker}"
+    while not marked_processes(started) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert marked_processes(started)
+    time.sleep(0.5)  # whoever started it has taken note
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    deadline = time.monotonic() + 5
+    while marked_processes(marker) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert marked_processes(marker) == []
+    assert not list((home / "scratch").iterdir())
+
+
+@pytest.mark.slow
 def test_a_run_killed_at_any_point_continues_and_is_recorded_once(home: Path, tmp_path: Path) -> None:
     """`kill -9` ever later into the run; each time the same command is started again."""
     marker = f"marker-{os.getpid()}-{time.time_ns()}"
