@@ -13,7 +13,7 @@ from assay.canopy import tasks
 from assay.canopy.tiles import read_manifest
 from assay.core.store import open_store
 
-HONEST = "python -m assay.canopy.demo.honest 120"
+HONEST = "python -m assay.canopy.demo.honest 40"
 
 
 @pytest.fixture(scope="module")

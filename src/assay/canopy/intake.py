@@ -26,7 +26,8 @@ def take(task: Task, inputs: Mapping[str, Digest], store: Store, folder: Path, r
         _copy(place, private / "model")
         check(private / "model")
         model = store.put_tree(private / "model", LIMITS).digest
-    workspace, omitted = None, ()
+    workspace: Digest | None = None
+    omitted: tuple[str, ...] = ()
     if place != folder:
         disk = task.budget.disk_bytes
         limits = TreeLimits(files=task.budget.files, total_bytes=4 * disk, file_bytes=disk)

@@ -8,6 +8,7 @@ tiles (`--data`), if there is one: the sites of what its manifest calls `test` a
 import csv
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,14 +151,14 @@ def _lidar(folder: Path) -> Task:
     return _task("lidar", "real tiles with lidar heights", about, wall_seconds=3600)
 
 
-def _task(name: str, what: str, inputs: dict[str, object], *, wall_seconds: float) -> Task:
+def _task(name: str, what: str, inputs: Mapping[str, object], *, wall_seconds: float) -> Task:
     return Task(
         arena="canopy",
         name=name,
         title=f"A canopy height model from {what}",
         objective="Train a model that reads canopy height in metres from RGB imagery, for sites it has never seen.",
         rules=RULES,
-        inputs=inputs,
+        inputs=dict(inputs),
         budget=Budget(wall_seconds=wall_seconds, memory_bytes=8 << 30, disk_bytes=4 << 30),
         verification={"seed": SEED, "measure": "mean absolute error in metres, tile by tile"},
     )
