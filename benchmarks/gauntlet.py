@@ -10,6 +10,7 @@ the figures.
 
 import argparse
 import json
+import math
 import statistics
 import time
 from collections import defaultdict
@@ -291,9 +292,11 @@ class Lasting:
     cheated: list[int] = field(default_factory=list)  # rounds of cheating until then
 
 
-def lasting(peers: int, cheats: int, places: int, seeds: int = 200, rounds: int = 200) -> dict[str, Lasting]:
+def lasting(
+    peers: int, cheats: int, places: int, share: float = 0.0, seeds: int = 200, rounds: int = 200
+) -> dict[str, Lasting]:
     """`cheats` of `peers` follow a strategy, until they are found. For cheating they are paid nothing in any case."""
-    wanted = recipe(rounds).model_copy(update={"gauntlet": Gauntlet(reexecutions=places)})
+    wanted = recipe(rounds).model_copy(update={"gauntlet": Gauntlet(reexecutions=places, reexecution_share=share)})
     found = {name: Lasting() for name in STRATEGIES}
     for name, strategy in STRATEGIES.items():
         for seed in range(seeds):
@@ -333,11 +336,13 @@ def _last(
 
 def show_lasting() -> None:
     print("\nHow long cheats last: rounds until one of theirs is done again, and how many of them they cheated in\n")
-    print("| peers | cheats | n | they cheat | rounds | of them cheating |")
+    print("| peers | cheats | done again | they cheat | rounds | of them cheating |")
     print("|---|---|---|---|---|---|")
-    for peers, cheats, places in ((8, 2, 2), (20, 5, 3)):
-        for name, one in lasting(peers, cheats, places).items():
-            print(f"| {peers} | {cheats} | {places} | {name} | {_late(one.rounds)} | {_late(one.cheated)} |")
+    cases = [(8, 2, 2, share) for share in (0.0, 0.75, 1.0)] + [(20, 5, 3, share) for share in (0.0, 0.75, 1.0)]
+    for peers, cheats, places, share in cases:
+        again = max(places + 1, math.ceil(share * peers))
+        for name, one in lasting(peers, cheats, places, share).items():
+            print(f"| {peers} | {cheats} | {again} | {name} | {_late(one.rounds)} | {_late(one.cheated)} |")
 
 
 def _late(rounds: list[int]) -> str:

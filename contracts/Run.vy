@@ -21,13 +21,12 @@ WITHDRAW_ROUNDS: constant(uint256) = 8
 FAR: constant(uint256) = SCALE // 2
 FLAG_DISTANCE: constant(uint256) = SCALE // 8
 
-# A mark: weight << 3 | expelled << 2 | cleared << 1 | selected, in 32 bits.
-FLAG_BITS: constant(uint256) = 3
+# A mark: weight << 2 | expelled << 1 | selected, in 32 bits.
+FLAG_BITS: constant(uint256) = 2
 MARK_BITS: constant(uint256) = 32
 MARK: constant(uint256) = 2**32 - 1
 SELECTED: constant(uint256) = 1
-CLEARED: constant(uint256) = 2
-EXPELLED: constant(uint256) = 4
+EXPELLED: constant(uint256) = 2
 
 # A member's term in one word: first round, until, then these flags, and the seat of a validator.
 NEVER: constant(uint256) = 2**64 - 1
@@ -150,7 +149,6 @@ seats: uint256[MAX_VALIDATORS]  # uid + 1
 before: uint256[MAX_VALIDATORS]  # uid + 1 of who lost the seat to its holder, by striking out
 
 # Money, in units.
-held: public(HashMap[uint256, uint256])
 earned: public(HashMap[uint256, uint256])
 claimed: public(HashMap[uint256, uint256])
 refunds: public(HashMap[uint256, uint256])
@@ -249,8 +247,6 @@ def withdraw(uid: uint256):
     assert self._until(term) != NEVER, "stays"
     assert begun > self._until(term) + WITHDRAW_ROUNDS, "early"
     self.terms_of[uid] = term | IS_RELEASED
-    self.burnt += self.held[uid]
-    self.held[uid] = 0
     self.refunds[uid] = self.bonds[uid]
     if term & IS_VALIDATOR == 0:
         self.peers -= 1
@@ -525,7 +521,6 @@ def _combine(word: uint256, stakes: uint256[MAX_VALIDATORS], heard: uint256) -> 
     """The lower weighted median of the weights, and the flags that more than half of the stake sets."""
     median: uint256 = max_value(uint256)
     selected: uint256 = 0
-    cleared: uint256 = 0
     expelled: uint256 = 0
     for seat: uint256 in range(MAX_VALIDATORS):
         stake: uint256 = stakes[seat]
@@ -542,15 +537,11 @@ def _combine(word: uint256, stakes: uint256[MAX_VALIDATORS], heard: uint256) -> 
                 median = weight
         if mark & SELECTED != 0:
             selected += stake
-        if mark & CLEARED != 0:
-            cleared += stake
         if mark & EXPELLED != 0:
             expelled += stake
     result: uint256 = median << FLAG_BITS
     if 2 * selected > heard:
         result = result | SELECTED
-    if 2 * cleared > heard:
-        result = result | CLEARED
     if 2 * expelled > heard:
         result = result | EXPELLED
     return result
@@ -567,8 +558,6 @@ def _distance(one: uint256, other: uint256) -> uint256:
     wrong: uint256 = one ^ other
     if wrong & SELECTED != 0:
         result += FLAG_DISTANCE
-    if wrong & CLEARED != 0:
-        result += FLAG_DISTANCE
     if wrong & EXPELLED != 0:
         result += SCALE
     return result
@@ -576,20 +565,14 @@ def _distance(one: uint256, other: uint256) -> uint256:
 
 @internal
 def _settle(uid: uint256, mark: uint256, whole: uint256, ended: uint256):
-    held: uint256 = self.held[uid]
     if mark & EXPELLED != 0:
         term: uint256 = self.terms_of[uid]
         self.terms_of[uid] = self._ending(term, min(self._until(term), ended + 1)) | IS_EXPELLED
-        self.burnt += self.bonds[uid] + held
-        self.held[uid] = 0
+        self.burnt += self.bonds[uid]
         self.peers -= 1
         return
-    now: uint256 = held + REWARD * (mark >> FLAG_BITS) // whole
-    if mark & CLEARED != 0:
-        self.earned[uid] += now
-        now = 0
-    if now != held:
-        self.held[uid] = now
+    if mark >> FLAG_BITS != 0:
+        self.earned[uid] += REWARD * (mark >> FLAG_BITS) // whole
 
 
 @internal

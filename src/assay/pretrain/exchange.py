@@ -6,7 +6,7 @@ be had. Whatever a store serves is looked at only as far as its announced size, 
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -104,9 +104,20 @@ def limits_of(recipe: Recipe, shapes: Mapping[str, tuple[int, ...]]) -> wire.Lim
 
 
 def collect(
-    chain: Chain, round_: int, recipe: Recipe, limits: wire.Limits, stores: Stores, peers: Iterable[Member]
+    chain: Chain,
+    round_: int,
+    recipe: Recipe,
+    limits: wire.Limits,
+    stores: Stores,
+    peers: Iterable[Member],
+    *,
+    patience: float | None = None,
 ) -> dict[int, Received | Lost]:
-    """What each of `peers` handed in for this round, from the chain and the stores alone. By uid, ascending."""
+    """What each of `peers` handed in for this round, from the chain and the stores alone. By uid, ascending.
+
+    `patience`: seconds after which an object that is still on its way is given up, so that nobody's slow store keeps
+    others from being scored in time. None: as long as it takes.
+    """
     commitments, keys = chain.commitments(round_), chain.reveals(round_)
     mirrors = [member.endpoint for member in chain.members(Role.VALIDATOR)]
 
@@ -119,8 +130,15 @@ def collect(
         return _fetch(promise, key, round_, recipe, limits, stores, [peer.endpoint, *mirrors])
 
     ordered = sorted(peers, key=lambda member: member.uid)
-    with ThreadPoolExecutor(AT_ONCE) as pool:  # one slow store must not keep us from all others
-        return dict(zip([peer.uid for peer in ordered], pool.map(one, ordered), strict=True))
+    # One slow store must not keep us from all others, nor may as many as there are threads.
+    pool = ThreadPoolExecutor(AT_ONCE if patience is None else max(1, len(ordered)))
+    try:
+        begun = {peer.uid: pool.submit(one, peer) for peer in ordered}
+        done, _ = wait(begun.values(), timeout=patience)
+        late = Lost(Fault.UNAVAILABLE, "The object did not arrive in time.")
+        return {uid: future.result() if future in done else late for uid, future in begun.items()}
+    finally:
+        pool.shutdown(wait=patience is None, cancel_futures=True)
 
 
 def _fetch(

@@ -24,9 +24,10 @@ from assay.pretrain.chain.ledger_chain import LedgerChain
 from assay.pretrain.chain.protocol import Chain, Clock, Role, Terms
 from assay.pretrain.data import Corpus
 from assay.pretrain.exchange import Stores, open_endpoint
+from assay.pretrain.following import Follower
 from assay.pretrain.peer import Report, Seat
 from assay.pretrain.recipe import Recipe
-from assay.pretrain.training import Workbench
+from assay.pretrain.training import Workbench, to_bytes
 
 MAX_RUN_FILE = 1 << 20  # bytes
 
@@ -59,7 +60,7 @@ class RunFile(BaseModel):
     schema_: Literal["assay.pretrain-run/1"] = Field(default="assay.pretrain-run/1", alias="schema")
     recipe: Recipe
     chain: Annotated[LedgerPlace | EvmPlace, Field(discriminator="kind")]
-    corpus: str  # URL of the store with the shards
+    corpus: str  # URL of the store with the shards, and with the parameters that the run starts from if it names any
 
     @classmethod
     def read(cls, path: Path) -> "RunFile":
@@ -114,10 +115,25 @@ def open_run(path: Path, *, key: Path | None = None) -> OpenRun:
         raise BadInput(f"{path} holds another recipe than its run: the chain says {chain.terms().recipe}.")
     if file.recipe.data.corpus is None:
         raise BadInput(f"{path} does not say which text the run is on: write it anew with `assay pretrain init`.")
-    corpus = Corpus(open_store(file.corpus), file.recipe.data.corpus, file.recipe.model.context)
+    text = open_store(file.corpus)
+    corpus = Corpus(text, file.recipe.data.corpus, file.recipe.model.context)
     folders = path.resolve().parent
     stores = Stores(lambda endpoint: open_endpoint(endpoint, folders))
-    return OpenRun(file, chain, corpus, stores, Workbench(file.recipe))
+    return OpenRun(file, chain, corpus, stores, Workbench(file.recipe, text))
+
+
+def keep_parameters(after: Path, recipe: Recipe, store: Store) -> Digest:
+    """Put the last parameters of a run that has ended into `store`, for a run of `recipe` to start from."""
+    run = open_run(after)
+    last, _ = run.chain.terms().clock.at(run.chain.time())
+    if last < run.file.recipe.rounds:
+        raise BadInput(f"{after} has not ended: its round {last} of {run.file.recipe.rounds} is not over.")
+    mine, theirs = (one.model.model_copy(update={"context": 1}) for one in (recipe, run.file.recipe))
+    if mine != theirs or recipe.data.tokenizer != run.file.recipe.data.tokenizer:
+        raise BadInput(f"The run {after} has another model or tokenizer than the recipe {recipe.name}.")
+    follower = Follower(run.file.recipe, run.chain, run.stores, run.bench)
+    follower.advance_to(run.file.recipe.rounds)
+    return store.put_bytes(to_bytes(follower.parameters))
 
 
 def take_seat(run: OpenRun, role: Role, endpoint: str, folder: Path, report: Report) -> Seat:

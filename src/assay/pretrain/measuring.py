@@ -6,9 +6,10 @@ the same things. What takes long (losses, re-executions) is done here; what foll
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TypeVar
 
 import numpy as np
-from torch import Tensor
 
 from assay.core.digest import Digest
 from assay.core.errors import AssayError
@@ -24,8 +25,9 @@ from assay.pretrain.gauntlet.measure import Trial, clip_factors, norms, step_siz
 from assay.pretrain.gauntlet.standings import HISTORY, Standings
 from assay.pretrain.model import loss
 from assay.pretrain.recipe import Recipe
-from assay.pretrain.training import Parameters, PeerState, Workbench, digest_of, size_in_bytes
+from assay.pretrain.training import Parameters, PeerState, Workbench, Worked, digest_of, size_in_bytes
 
+K = TypeVar("K")
 ParametersAt = Callable[[int], Parameters]  # the agreed parameters at the start of a round
 
 
@@ -33,13 +35,14 @@ class Measurer:
     """Measures rounds of one run. It keeps what was laid out before, because later rounds are compared with it."""
 
     def __init__(self, recipe: Recipe, corpus: Corpus, bench: Workbench, *, patience_seconds: float = 0.0) -> None:
-        """`patience_seconds`: how long a peer that is to be re-executed may take to show its state."""
+        """`patience_seconds`: how long contributions may take to arrive, and states; 0: only what is there."""
         self._recipe, self._corpus, self._bench = recipe, corpus, bench
         self._limits = limits_of(recipe, bench.shapes)
         self._patience = patience_seconds
         self._fresh = PeerState.new(bench.initial()).digest
         self._layouts: dict[tuple[int, int], overlap.Layout] = {}  # by round and uid
         self._aggregates: dict[int, overlap.Layout] = {}  # by round
+        self._assigned: dict[tuple[bytes, int, int], Samples] = {}  # by beacon, round and uid
 
     def measure(
         self, chain: Chain, stores: Stores, round_: int, before: Standings, steps: Mapping[str, float], at: ParametersAt
@@ -51,7 +54,7 @@ class Measurer:
         recipe, parameters = self._recipe, at(round_)
         base = digest_of(parameters)
         peers = [member for member in chain.members(Role.PEER) if member.active(round_)]
-        found = collect(chain, round_, recipe, self._limits, stores, peers)
+        found = collect(chain, round_, recipe, self._limits, stores, peers, patience=self._patience or None)
         self._fast_checks(chain, stores, round_, base, before, found)
         order = {uid: place for place, uid in enumerate(chain.commitments(round_))}
         valid = {uid: one for uid, one in found.items() if isinstance(one, Received)}
@@ -82,6 +85,7 @@ class Measurer:
                     order=place,
                     object=one.commitment.object,
                     state_after=header.state_after,
+                    anew=header.state_before == self._fresh,
                     norms=lengths[peer.uid],
                     sync=sync_distance(header.sync, previous, peer.uid, parameters, steps),
                     losses=losses.get(peer.uid),
@@ -135,7 +139,11 @@ class Measurer:
         return known
 
     def _samples(self, chain: Chain, uid: int, round_: int) -> Samples:
-        return assigned(self._recipe, self._corpus, chain.beacon(round_ - 1), uid, round_)
+        key = chain.beacon(round_ - 1), round_, uid
+        if key not in self._assigned:
+            self._assigned = {k: kept for k, kept in self._assigned.items() if k[1] >= round_ - 1}
+            self._assigned[key] = assigned(self._recipe, self._corpus, key[0], uid, round_)
+        return self._assigned[key]
 
     # Losses -----------------------------------------------------------------------------------------------------------
 
@@ -221,55 +229,78 @@ class Measurer:
         before: Standings,
         at: ParametersAt,
     ) -> dict[int, Reexecution]:
-        redone: dict[int, Reexecution] = {}
-        until = time.monotonic() + self._patience
+        """All states are asked for at once, so that nobody who is slow to show his keeps others from showing theirs."""
         members = {member.uid: member for member in chain.members(Role.PEER)}
+        asked: dict[tuple[int, int], Received] = {}
         for uid in choose.reexecuted(self._recipe, chain.beacon(round_), round_, revealed, before):
             # What it still owes comes first. Who has lost that state for ever can show this round's instead.
             for then in (before.of(uid, round_).owes, round_):
-                if then is None or (uid in redone and redone[uid].outcome is not Redone.REFUSED):
-                    continue
-                one = found[uid] if then == round_ else self._collected(chain, stores, then, {uid}).get(uid)
-                if isinstance(one, Received):
-                    redone[uid] = self._redo(chain, stores, then, members[uid], one, at(then), until)
+                if then is not None:
+                    one = found[uid] if then == round_ else self._collected(chain, stores, then, {uid}).get(uid)
+                    if isinstance(one, Received):
+                        asked[uid, then] = one
+        wanted = {key: (members[key[0]], one.contribution.header.state_before) for key, one in asked.items()}
+        states = self._shown(stores, wanted)
+        redone: dict[int, Reexecution] = {}
+        again: dict[tuple[int, int], Worked] = {}
+        for (uid, then), one in asked.items():
+            state = states.pop((uid, then))
+            if uid in redone and redone[uid].outcome is not Redone.REFUSED:
+                continue
+            redone[uid] = reexecution.refused(then)
+            if state is not None:
+                worked = self._work_again(chain, stores, then, uid, one, state, at(then))
+                redone[uid] = self._compared(then, one, worked)
+                if not redone[uid].state_equal and reexecution.near(redone[uid], self._recipe.gauntlet):
+                    again[uid, then] = worked
+        left = self._shown(
+            stores, {key: (members[key[0]], asked[key].contribution.header.state_after) for key in again}
+        )
+        for (uid, then), worked in again.items():
+            shown = left[uid, then]
+            redone[uid] = (
+                reexecution.refused(then) if shown is None else self._compared(then, asked[uid, then], worked, shown)
+            )
         return redone
 
-    def _redo(
+    def _work_again(
         self,
         chain: Chain,
         stores: Stores,
         round_: int,
-        member: Member,
+        uid: int,
         one: Received,
+        state: PeerState,
         parameters: Parameters,
-        until: float,
-    ) -> Reexecution:
+    ) -> Worked:
         """Do a peer's round again, from the state that it committed to."""
-        header = one.contribution.header
-        state = self._state(stores, member, header.state_before, parameters, until)
-        if state is None:
-            return reexecution.refused(round_)
-        working = self._with_lost_work(chain, stores, round_, member.uid, header.state_before, state)
-        batches = list(self._samples(chain, member.uid, round_).batches())
-        again = self._bench.work(parameters, working, batches, round_)
-        apart = 0.0
-        if again.state.digest != header.state_after:
-            left = self._state(stores, member, header.state_after, parameters, until)
-            if left is None:
-                return reexecution.refused(round_)
-            apart = left.difference(again.state)
+        working = self._with_lost_work(chain, stores, round_, uid, one.contribution.header.state_before, state)
+        return self._bench.work(parameters, working, list(self._samples(chain, uid, round_).batches()), round_)
+
+    def _compared(self, round_: int, one: Received, again: Worked, left: PeerState | None = None) -> Reexecution:
+        """`left`: the state that the peer left, if that is not the very one that we arrive at."""
+        equal = again.state.digest == one.contribution.header.state_after
+        apart = left.difference(again.state.having_sent(again.gradient, one.gradient)) if left is not None else 0.0
         return reexecution.compare(
-            one.gradient,
-            again.gradient,
-            round_=round_,
-            state_equal=again.state.digest == header.state_after,
-            state_difference=apart,
+            one.gradient, again.gradient, round_=round_, state_equal=equal, state_difference=apart
         )
 
-    def _state(
-        self, stores: Stores, member: Member, digest: Digest, parameters: Mapping[str, Tensor], until: float
-    ) -> PeerState | None:
+    def _shown(self, stores: Stores, wanted: Mapping[K, tuple[Member, Digest]]) -> dict[K, PeerState | None]:
+        """The states that peers show, by key; None for one that does not arrive in time, or is something else."""
+        if not self._patience:
+            return {key: self._state(stores, *asked, 0.0) for key, asked in wanted.items()}
+        until = time.monotonic() + self._patience
+        pool = ThreadPoolExecutor(max(1, len(wanted)))
+        try:
+            begun = {key: pool.submit(self._state, stores, *asked, until) for key, asked in wanted.items()}
+            done, _ = wait(begun.values(), timeout=self._patience + 1.0)
+            return {key: future.result() if future in done else None for key, future in begun.items()}
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _state(self, stores: Stores, member: Member, digest: Digest, until: float) -> PeerState | None:
         """The state that a peer shows; waits for it. None if it does not, or shows something else."""
+        parameters = self._bench.initial()
         if digest == self._fresh:
             return PeerState.new(parameters)
         size = size_in_bytes(PeerState.shapes(parameters))

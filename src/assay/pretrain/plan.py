@@ -262,7 +262,7 @@ def plan(
         download=link.download(size, contributors),
         score_download=(validator_link or link).download(size, evaluated),
         score_compute=machine.seconds(sequences * model.context * training_flops(model) / 3),
-        reexecution=min(peers, gauntlet.reexecutions) * seconds,
+        reexecution=min(peers, max(gauntlet.reexecutions, round(gauntlet.reexecution_share * peers))) * seconds,
         waiting=recipe.timing.reveal + recipe.timing.publish,
     )
     per_round = float(contributors * _round_tokens(recipe))

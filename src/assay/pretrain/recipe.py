@@ -173,6 +173,7 @@ class Gauntlet(Part):
     weights: Literal["ramp", "power"] = "ramp"  # the code's; the paper's
     power: Amount = 2.0
     reexecutions: int = Field(default=0, ge=0)  # peers per round whose work is done again from their committed state
+    reexecution_share: Share = 0.0  # of those who delivered, at least so many; 1: everyone in every round
     reexecution_overlap: Share = 0.99  # of the kept coordinates that must be found again; 1: equal to the bit
     reward: Positive = 1_000_000  # units per round
     validator_strikes: Positive = 3  # rounds absent or far from the outcome after which stake counts for nothing

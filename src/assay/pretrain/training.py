@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from assay.core.digest import Digest
 from assay.core.errors import BadInput, LimitExceeded
+from assay.core.store import Store
 from assay.pretrain.model import build, inner_optimizer, learning_rate, loss
 from assay.pretrain.recipe import Recipe
 from assay.pretrain.sparseloco import SparseLoCo
@@ -118,6 +119,11 @@ class PeerState:
             self.steps, self.first, self.second, {n: e + gradient[n].to_dense() for n, e in self.error.items()}
         )
 
+    def having_sent(self, computed: Mapping[str, SparseTensor], sent: Mapping[str, SparseTensor]) -> "PeerState":
+        """The state after `computed`, had `sent` been sent instead: what is sent is what leaves the error feedback."""
+        error = {n: e + computed[n].to_dense() - sent[n].to_dense() for n, e in self.error.items()}
+        return PeerState(self.steps, self.first, self.second, error)
+
     def difference(self, other: "PeerState") -> float:
         """|self - other| / |other| of the part that differs most; infinite if the step counts do."""
         if self.steps != other.steps:
@@ -154,16 +160,21 @@ class Worked:
 class Workbench:
     """A model to work with. One is enough for any number of peers in a process: all they know comes as arguments."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, store: Store | None = None) -> None:
+        """`store` has the parameters that `recipe.start` names, if it names any."""
         self.recipe = recipe
         self.model: nn.Module = build(recipe.model, seed=recipe.seed)
         self._named = dict(self.model.named_parameters())
+        if recipe.start is None:
+            self._initial = {name: p.detach().clone() for name, p in self._named.items()}
+        elif store is None:
+            raise BadInput(f"The run starts from the parameters {recipe.start}: a store that has them is needed.")
+        else:
+            self._initial = from_bytes(store.get_bytes(recipe.start, size_in_bytes(self.shapes)), self.shapes)
 
     def initial(self) -> Parameters:
-        """The parameters at the start of round 0: a function of the recipe alone."""
-        return {
-            name: p.detach().clone() for name, p in build(self.recipe.model, seed=self.recipe.seed).named_parameters()
-        }
+        """The parameters at the start of round 0: those that the recipe names, or else a function of its seed."""
+        return {name: tensor.clone() for name, tensor in self._initial.items()}
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -45,7 +45,7 @@ def verify(digest: Digest, store: Store, sandbox: Sandbox, report: Report) -> Ex
     handed_in, task = submission_to_verify(digest, store, tasks.find, lambda task: tasks.stage(task, store).to_json())
     staged = tasks.Staged(**handed_in.inputs)
     recipe = tasks.recipe_of(staged.recipe, store)
-    corpus, bench = Corpus(store, staged.corpus, recipe.model.context), Workbench(recipe)
+    corpus, bench = Corpus(store, staged.corpus, recipe.model.context), Workbench(recipe, store)
     (entry,) = store.tree(handed_in.model).entries
     gradient = decode(store.get_bytes(entry.sha256, limits_of(recipe, bench.shapes).max_bytes), recipe, bench)
     report("Doing the work again")

@@ -26,7 +26,7 @@ def lay_out(
     recipe = tasks.recipe_of(staged.recipe, store)
     corpus = Corpus(store, staged.corpus, recipe.model.context)
     samples = assigned(recipe, corpus, tasks.BEACON, tasks.UID, tasks.ROUND)
-    save_file(Workbench(recipe).initial(), shelf / "parameters.safetensors")
+    save_file(Workbench(recipe, store).initial(), shelf / "parameters.safetensors")
     np.save(shelf / "batches.npy", samples.tensor().numpy().reshape(recipe.inner.steps, -1, recipe.model.context + 1))
     (shelf / "recipe.json").write_text(json.dumps(recipe.document(), indent=2) + "\n")
     brief = {

@@ -34,8 +34,6 @@ def test_who_is_far_from_the_outcome_is_not_present() -> None:
 
     assert decide(votes(honest, honest, changed(4, selected=False))).present == {0, 1, 2}
     assert decide(votes(honest, honest, changed(5, selected=False))).present == {0, 1}
-    assert decide(votes(honest, honest, changed(4, cleared=True))).present == {0, 1, 2}
-    assert decide(votes(honest, honest, changed(5, cleared=True))).present == {0, 1}
     assert decide(votes(honest, honest, changed(5, weight=0))).present == {0, 1, 2}
     assert decide(votes(honest, honest, changed(6, weight=0))).present == {0, 1}
     assert decide(votes(honest, honest, changed(1, expelled=True))).present == {0, 1}
@@ -58,9 +56,9 @@ def test_rewards_are_rounded_down_and_never_more_than_there_is() -> None:
 
 
 def test_marks_are_packed_one_way() -> None:
-    marks = {3: Mark(SCALE, True, True, True), 1: Mark(0, selected=True), 2: Mark(0)}
+    marks = {3: Mark(SCALE, True, True), 1: Mark(0, selected=True), 2: Mark(0)}
     words = pack_marks(marks)
-    assert words == (1 << 32 | 1, 3 << 32 | SCALE << 3 | 7)
+    assert words == (1 << 32 | 1, 3 << 32 | SCALE << 2 | 3)
     assert unpack_marks(words) == {1: marks[1], 3: marks[3]}
 
 

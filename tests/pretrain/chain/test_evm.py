@@ -25,7 +25,7 @@ from tests.pretrain.chain.world import EvmWorld, digest, terms, word
 
 ROOT = Path(__file__).parents[3]
 MEMBER = [sys.executable, "-m", "tests.pretrain.chain.member", "evm"]
-FULL = {0: Mark(1_000_000, selected=True, cleared=True)}
+FULL = {0: Mark(1_000_000, selected=True)}
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def test_bonds_come_back_rewards_are_paid_and_burnt_money_stays(anvil: Anvil, tm
         world.contribute(uid, uid, 0)
     for uid in range(2):
         world.open(uid, uid, 0)
-    world.score(0, {validator: {0: Mark(400_000, True, cleared=True), 1: Mark(0, expelled=True)}})
+    world.score(0, {validator: {0: Mark(400_000, True), 1: Mark(0, expelled=True)}})
     world.at(1, Phase.COMMIT)
     chain = world.chain(0)
     functions = world.first._contract.functions

@@ -129,7 +129,7 @@ def test_a_batch_is_one_write_and_comes_to_the_same(tmp_path: Path) -> None:
         else:
             for uid in peers:
                 world.open(uid, uid, 0)
-        world.score(0, {who: {0: Mark(500_000, True, True), 1: Mark(1)} for who in validators})
+        world.score(0, {who: {0: Mark(500_000, True), 1: Mark(1)} for who in validators})
         world.at(1, Phase.COMMIT)
     one, other = (world.reader() for world in worlds)
     assert one.outcome(0) == other.outcome(0) and one.beacon(0) == other.beacon(0)

@@ -125,19 +125,11 @@ class Run:
         return next((r for r, past in enumerate(self.history) if getattr(past.marks.get(uid), what, False)), None)
 
     def share_of(self, uids: Iterable[int]) -> float:
-        """Share of all rewards that were paid out to `uids`: held until cleared, burnt when expelled."""
+        """Share of all rewards that `uids` were paid."""
         wanted, paid, total = set(uids), 0, 0
-        for uid in self.joined:
-            held = earned = 0
-            for past in self.history:
-                mark = past.marks.get(uid)
-                if mark is None:
-                    continue
-                held += mark.weight
-                if mark.expelled:
-                    held = 0
-                elif mark.cleared:
-                    earned, held = earned + held, 0
-            total += earned
-            paid += earned if uid in wanted else 0
+        for past in self.history:
+            for uid, mark in past.marks.items():
+                weight = 0 if mark.expelled else mark.weight
+                total += weight
+                paid += weight if uid in wanted else 0
         return paid / total if total else 0.0

@@ -115,3 +115,24 @@ def test_fewer_than_the_limit_are_all_evaluated_but_not_the_banned_and_expelled(
     before = Standings(round=4, peers=peers)
     assert choose.evaluated(recipe(), beacon(5), 5, [0, 1, 2, 3], before) == [2, 3]
     assert choose.evaluated(recipe(), beacon(7), 7, [0, 1, 2, 3], before) == [0, 2, 3]
+
+
+@settings(max_examples=30, deadline=None)
+@given(peers=st.integers(1, 40), share=st.sampled_from([0.1, 0.3, 0.5, 0.75, 1.0]), seed=st.integers(0, 2**32))
+def test_a_share_of_the_peers_is_reexecuted_and_everyone_within_the_interval(
+    peers: int, share: float, seed: int
+) -> None:
+    wanted = recipe(reexecutions=1, reexecution_share=share)
+    interval = choose.reexecution_interval(wanted, peers)
+    history = drawn_over(wanted, dict.fromkeys(range(peers), 0), 2 * interval, seed)
+    assert {len(drawn) for drawn in history} == {min(peers, max(2, -int(-share * peers // 1)))}
+    for start in range(len(history) - interval + 1):
+        assert {uid for drawn in history[start : start + interval] for uid in drawn} == set(range(peers))
+
+
+def test_with_a_share_of_one_everyone_is_reexecuted_in_every_round_suspects_or_not() -> None:
+    wanted = recipe(reexecutions=1, reexecution_share=1.0)
+    for suspects in ((), (2,), range(5), range(20)):
+        peers = {uid: {"last_reexecuted": 9, "suspect": uid in suspects} for uid in range(20)}
+        drawn = choose.reexecuted(wanted, beacon(0), 10, range(20), standings(10, peers))
+        assert drawn == list(range(20))

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.core.errors import BadInput
-from assay.pretrain.chain.protocol import SCALE
+from assay.pretrain.chain.protocol import SCALE, Mark
 from assay.pretrain.gauntlet import (
     Evidence,
     Fault,
@@ -13,6 +13,7 @@ from assay.pretrain.gauntlet import (
     Likeness,
     Note,
     Overlap,
+    PeerEvidence,
     Redone,
     Reexecution,
     Standing,
@@ -46,7 +47,7 @@ def standing(judgement: Judgement, uid: int) -> Standing:
 # An honest run --------------------------------------------------------------------------------------------------------
 
 
-def test_in_an_honest_run_everyone_is_selected_cleared_and_paid() -> None:
+def test_in_an_honest_run_everyone_is_selected_and_paid() -> None:
     run = Run(recipe(), good, joined=EIGHT).play(30)
     for judgement in run.history:
         assert judgement.selected == list(range(8))
@@ -82,7 +83,7 @@ def test_whoever_delivers_nothing_valid_is_neither_selected_nor_paid(fault: Faul
     peers = [good(uid, 12, losses=losses()) for uid in range(8) if uid != 3] + [faulty(3, fault)]
     judged = once(evidence(12, peers), before.standings)
     mark = judged.marks[3]
-    assert (mark.weight, mark.selected, mark.cleared, mark.expelled) == (0, False, False, False)
+    assert mark == Mark(0)
     assert Note.FAULT in notes(judged, 3)
 
 
@@ -177,7 +178,7 @@ def test_in_the_round_in_which_it_is_expelled_a_peer_gets_nothing() -> None:
     assert last is not None and last >= 12
     assert run.history[11].marks[3].weight > 0
     mark = run.history[last].marks[3]
-    assert (mark.weight, mark.selected, mark.cleared) == (0, False, False)
+    assert (mark.weight, mark.selected) == (0, False)
 
 
 def test_an_expelled_peer_stays_expelled_and_is_never_selected_again() -> None:
@@ -204,7 +205,6 @@ def test_a_state_that_is_not_shown_suspends_until_it_is() -> None:
     assert not run.history[-1].marks[4].selected and run.history[-1].marks[4].weight == 0
     owed = mark_reexecuted(good(4, now), MATCH, late[4])
     judged = judge(run.recipe, run.standings, evidence(now, [owed]), beacon(now))
-    assert judged.marks[4].cleared
     assert judged.standings.of(4, 0).owes is None
 
 
@@ -216,8 +216,32 @@ def test_a_lost_state_is_forgiven_after_three_reproduced_rounds_and_not_before()
     shown = [r for r, judged in enumerate(run.history) if r > start and Note.REPRODUCED in notes(judged, 4)]
     back = next(r for r in range(start, 40) if 4 in run.history[r].selected)
     assert back == shown[2]
-    assert [run.history[r].marks[4].cleared for r in shown[:3]] == [False, False, True]
+    assert [run.history[r].marks[4].weight > 0 for r in shown[:3]] == [False, False, True]
     assert run.first(4, "expelled") is None
+
+
+def test_whoever_begins_anew_again_and_again_is_neither_aggregated_nor_paid() -> None:
+    def behave(uid: int, round_: int) -> PeerEvidence:
+        return good(uid, round_, anew=round_ == 0 or (uid == 3 and round_ >= 4) or (uid == 5 and round_ == 6))
+
+    run = Run(recipe(reexecutions=1, reexecution_share=1.0), behave, joined=EIGHT).play(10)
+    for round_, judged in enumerate(run.history):
+        out = {uid for uid in (3, 5) if (uid == 3 and round_ >= 4) or (uid == 5 and round_ == 6)}
+        assert judged.selected == [uid for uid in range(8) if uid not in out]
+        assert {uid for uid, mark in judged.marks.items() if mark.weight} == set(judged.selected)
+        assert {uid for uid in range(8) if Note.ANEW in notes(judged, uid)} == out
+    assert run.first(3, "expelled") is None
+
+
+def test_a_newcomer_is_aggregated_from_its_first_reproduced_round_on() -> None:
+    """Otherwise an expelled peer comes back under another name and has a chance that its first round is not checked."""
+    run = Run(recipe(), good, joined={**EIGHT, 8: 10}).play(20)
+    first = next(r for r, judged in enumerate(run.history) if r >= 10 and Note.REPRODUCED in notes(judged, 8))
+    for round_ in range(10, 20):
+        judged = run.history[round_]
+        assert (8 in judged.selected) == (round_ >= first)
+        assert (Note.UNCHECKED in notes(judged, 8)) == (round_ < first)
+    assert all(run.history[round_].selected == list(range(8)) for round_ in range(10))  # nobody waits at the start
 
 
 def test_exactness_can_be_demanded() -> None:

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from assay.core.errors import BadInput
-from assay.pretrain.gauntlet import Reexecution, compare, matches, refused
+from assay.pretrain.gauntlet import Reexecution, compare, matches, reexecution, refused
 from assay.pretrain.gauntlet.evidence import Redone
 from assay.pretrain.recipe import Data, DataPhase, Inner, Model, Recipe
 from assay.pretrain.training import PeerState, Workbench, Worked
+from assay.pretrain.wire import compress
 
 from .rounds import recipe
 from .sparse import direction, honest, mixed, sent
@@ -113,3 +114,40 @@ def test_real_work_done_again_on_this_machine_is_equal_to_the_bit(bench: Workben
 def test_less_or_other_real_work_is_not_found_again(bench: Workbench, lazy: dict[str, int]) -> None:
     found = against(work(bench, **lazy).gradient, work(bench).gradient, False)
     assert not matches(found, LOOSE), found
+
+
+def test_what_only_one_of_the_two_keeps_cannot_hold_anything() -> None:
+    """One chunk of a hundred is within the share; it must not be a thousand times as large as all others."""
+    shape = {"w": (640, 640)}
+    dense = direction(1, shape)
+    other = {"w": dense["w"].clone()}
+    other["w"][:64, :64] = 1000 * direction(2, {"w": (64, 64)})["w"]
+    found = against(sent(other), sent(dense))
+    assert found.share >= 0.99 and found.outside > 10.0
+    avoided = found.model_copy(update={"difference": 0.0})  # as if it kept no coordinate that the other keeps too
+    assert not matches(avoided, LOOSE)
+    assert matches(avoided.model_copy(update={"outside": 0.1}), LOOSE)
+
+
+def test_an_honest_difference_at_the_limit_to_top_k_is_let_pass() -> None:
+    dense = direction(1, {"w": (640, 640)})
+    near = {"w": dense["w"] + 2e-3 * direction(2, {"w": (640, 640)})["w"]}
+    found = against(sent(near), sent(dense))
+    assert 0.99 < found.share < 1.0
+    assert 0.0 < found.outside < 0.5 * reexecution.MAX_OUTSIDE * (1 - found.share) ** 0.5
+    assert matches(found, LOOSE)
+
+
+def test_the_books_must_fit_what_was_sent(bench: Workbench) -> None:
+    """Who sends more than it learnt must take it off its error feedback, and then it is missing in the next round."""
+    again = work(bench)
+    sent_ = compress({name: 1.07 * part.to_dense() for name, part in again.gradient.items()}, k=64, bits=2)
+    right = again.state.having_sent(again.gradient, sent_)
+    assert right.difference(again.state.having_sent(again.gradient, sent_)) == 0.0
+    assert again.state.difference(again.state.having_sent(again.gradient, again.gradient)) < 1e-6
+    apart = again.state.difference(right)
+    assert apart > reexecution.MAX_STATE_DIFFERENCE
+    found = compare(sent_, again.gradient, round_=0, state_equal=False, state_difference=apart)
+    assert found.share == 1.0 and found.difference < reexecution.MAX_DIFFERENCE
+    assert not matches(found, LOOSE)
+    assert matches(found.model_copy(update={"state_difference": 0.0}), LOOSE)

@@ -27,7 +27,7 @@ class Stingy(Validator):
     def marks(self, document: ScoreDocument) -> dict[int, Mark]:
         found = dict(super().marks(document))
         uid = min(uid for uid, mark in found.items() if mark.weight)
-        found[uid] = Mark(found[uid].weight - 1, found[uid].selected, found[uid].cleared, found[uid].expelled)
+        found[uid] = Mark(found[uid].weight - 1, found[uid].selected, found[uid].expelled)
         return found
 
 
@@ -37,7 +37,7 @@ class Forgetful(Validator):
     def marks(self, document: ScoreDocument) -> dict[int, Mark]:
         found = dict(super().marks(document))
         uid = max(found)
-        found[uid] = Mark(found[uid].weight, False, found[uid].cleared)
+        found[uid] = Mark(found[uid].weight, False)
         return found
 
 

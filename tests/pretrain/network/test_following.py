@@ -5,14 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from assay.core.errors import Corrupt
+from assay.core.errors import BadInput, Corrupt
+from assay.core.home import home
+from assay.core.store import open_store
 from assay.pretrain.chain.errors import ChainRefusal
+from assay.pretrain.chain.ledger_chain import LedgerChain
 from assay.pretrain.chain.protocol import Phase
 from assay.pretrain.contribution import Sealed
+from assay.pretrain.data import Corpus
 from assay.pretrain.following import Follower
+from assay.pretrain.joining import LedgerPlace, RunFile, keep_parameters
 from assay.pretrain.peer import Peer
-from assay.pretrain.simulation.network import Cast
-from assay.pretrain.training import Workbench
+from assay.pretrain.recipe import Recipe
+from assay.pretrain.simulation.network import Cast, Network
+from assay.pretrain.training import Workbench, digest_of
 from tests.pretrain.network.conftest import ROUNDS, MakeNetwork, Past
 
 
@@ -180,3 +186,38 @@ def test_a_peer_whose_state_is_lost_is_suspended_and_comes_back(make_network: Ma
     selected = [0 in result.selected for result in results]
     assert selected[0] and not all(selected) and selected[-1]
     assert results[-1].expelled == []
+
+
+def test_a_run_can_start_where_another_ended(recipe: Recipe, corpus: Corpus, tmp_path: Path) -> None:
+    named = recipe.model_copy(update={"rounds": 1, "data": recipe.data.model_copy(update={"corpus": corpus.digest})})
+    network = Network(named, corpus, Cast(2, validators=("honest",)), tmp_path)
+    network.run(1)
+    (place,) = tmp_path.glob("chain-*.db")
+    run = LedgerPlace(url=str(place), run=LedgerChain.open(place).run)
+
+    def file(of: Recipe) -> Path:
+        path = tmp_path / "run.json"
+        path.write_text(RunFile(recipe=of, chain=run, corpus=str(home() / "store")).model_dump_json(by_alias=True))
+        return path
+
+    store = open_store()
+    digest = keep_parameters(file(named), recipe, store)
+    assert digest == network.validators[0].follower.digest != digest_of(Workbench(recipe).initial())
+    later = recipe.model_copy(update={"start": digest, "model": recipe.model.model_copy(update={"context": 16})})
+    assert digest_of(Workbench(later, store).initial()) == digest
+    with pytest.raises(BadInput, match="a store that has them"):
+        Workbench(later)
+    with pytest.raises(BadInput, match="another model"):
+        wider = recipe.model.model_copy(update={"hidden": 128})
+        keep_parameters(file(named), recipe.model_copy(update={"model": wider}), store)
+
+
+def test_a_run_that_goes_on_has_no_last_parameters(recipe: Recipe, corpus: Corpus, tmp_path: Path) -> None:
+    named = recipe.model_copy(update={"data": recipe.data.model_copy(update={"corpus": corpus.digest})})
+    Network(named, corpus, Cast(2, validators=("honest",)), tmp_path).run(1)
+    (place,) = tmp_path.glob("chain-*.db")
+    path = tmp_path / "run.json"
+    run = LedgerPlace(url=str(place), run=LedgerChain.open(place).run)
+    path.write_text(RunFile(recipe=named, chain=run, corpus=str(home() / "store")).model_dump_json(by_alias=True))
+    with pytest.raises(BadInput, match="has not ended"):
+        keep_parameters(path, recipe, open_store())

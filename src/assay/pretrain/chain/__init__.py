@@ -4,7 +4,6 @@ from assay.pretrain.chain.encoding import seal_sheet
 from assay.pretrain.chain.errors import ChainRefusal, NotAllowed, TooEarly, TooLate
 from assay.pretrain.chain.protocol import (
     SCALE,
-    Account,
     Chain,
     Clock,
     Commitment,
@@ -20,7 +19,6 @@ from assay.pretrain.chain.protocol import (
 
 __all__ = [
     "SCALE",
-    "Account",
     "Chain",
     "ChainRefusal",
     "Clock",

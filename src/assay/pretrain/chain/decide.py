@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from assay.pretrain.chain.protocol import SCALE, Mark, weighted_median
 
-# How far a sheet may be from the outcome: half of what there is to give, put somewhere else or withheld.
+# How far a sheet may be from the outcome: half of what there is to give, given to others or to nobody.
 FAR = SCALE // 2
-FLAG_DISTANCE = SCALE // 8  # of each wrong "selected" or "cleared": four may differ, as rounding at a threshold does
+FLAG_DISTANCE = SCALE // 8  # of each wrong "selected": four may differ, as rounding at a threshold does
 _NOTHING = Mark(0)
 _EXPELLED = Mark(0, expelled=True)
 
@@ -62,7 +62,7 @@ def distance(sheet: Mapping[int, Mark], outcome: Mapping[int, Mark]) -> int:
     for uid in sheet.keys() | outcome.keys():
         one, other = sheet.get(uid, _NOTHING), outcome.get(uid, _NOTHING)
         result += abs(one.weight - other.weight)
-        result += FLAG_DISTANCE * ((one.selected != other.selected) + (one.cleared != other.cleared))
+        result += FLAG_DISTANCE * (one.selected != other.selected)
         result += SCALE * (one.expelled != other.expelled)
     return result
 
@@ -77,7 +77,6 @@ def _combine(said: list[tuple[int, Mark]]) -> Mark:
     stake = sum(amount for amount, _ in said)
     weight = weighted_median([(mark.weight, amount) for amount, mark in said])
     flags = [
-        2 * sum(amount for amount, mark in said if getattr(mark, flag)) > stake
-        for flag in ("selected", "cleared", "expelled")
+        2 * sum(amount for amount, mark in said if getattr(mark, flag)) > stake for flag in ("selected", "expelled")
     ]
     return Mark(weight, *flags)

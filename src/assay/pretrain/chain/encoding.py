@@ -1,7 +1,7 @@
 """The bytes that both chains hash: score sheets and beacons, as 256-bit words.
 
 A preimage is the ABI encoding of its fields, because the contract must make it cheaply; it is written here by hand, so
-that nothing but hashlib is needed to check one. A mark is one word: uid, weight and three flags.
+that nothing but hashlib is needed to check one. A mark is one word: uid, weight and two flags.
 """
 
 import hashlib
@@ -11,22 +11,22 @@ from assay.core.digest import Digest, parse_digest
 from assay.pretrain.chain.protocol import SCALE, Mark
 
 SALT_BYTES = 32
-FLAG_BITS = 3
+FLAG_BITS = 2
 MARK_BITS = 32  # of a mark without its uid: the contract keeps eight of them in a word
-_SELECTED, _CLEARED, _EXPELLED = 1, 2, 4
+_SELECTED, _EXPELLED = 1, 2
 # Domains keep a hash made for one purpose from being used for another: text, padded with zeros to a word.
 SHEET_DOMAIN = b"assay.sheet/1".ljust(32, b"\0")
 BEACON_DOMAIN = b"assay.beacon/1".ljust(32, b"\0")
 
 
 def pack_mark(mark: Mark) -> int:
-    """The weight in bits 3 and up; below it expelled, cleared, selected."""
-    flags = _SELECTED * mark.selected | _CLEARED * mark.cleared | _EXPELLED * mark.expelled
+    """The weight in bits 2 and up; below it expelled, selected."""
+    flags = _SELECTED * mark.selected | _EXPELLED * mark.expelled
     return mark.weight << FLAG_BITS | flags
 
 
 def unpack_mark(bits: int) -> Mark:
-    return Mark(bits >> FLAG_BITS, bool(bits & _SELECTED), bool(bits & _CLEARED), bool(bits & _EXPELLED))
+    return Mark(bits >> FLAG_BITS, bool(bits & _SELECTED), bool(bits & _EXPELLED))
 
 
 def pack_marks(marks: Mapping[int, Mark]) -> tuple[int, ...]:

@@ -114,7 +114,7 @@ class EvmChain(ReplayedChain):
         """Free the bond of a member that left; if it is ours, also collect it, and what was earned."""
         state = self._state()
         member = state.members[uid] if 0 <= uid < len(state.members) else None
-        paid = member is not None and state.accounts[uid].paid > 0
+        paid = member is not None and state.paid[uid] > 0
         if not (member and member.account == self.account and member.last_round is None and paid):
             super().withdraw(uid)  # a member that stays has only its earnings to collect
         if member is not None and member.account == self.account:

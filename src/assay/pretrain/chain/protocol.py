@@ -119,8 +119,7 @@ class Mark:
 
     weight: int  # share of the reward, in units of 1/SCALE; what is not given to anyone is burnt
     selected: bool = False  # aggregated in this round
-    cleared: bool = False  # its work was checked: rewards held back until now are paid
-    expelled: bool = False  # bond and rewards held back are burnt, and it is no member from the next round on
+    expelled: bool = False  # its bond is burnt, and it is no member from the next round on
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ class Outcome:
 
     `void`: validators with less than half of the stake that counts have published; nobody is selected or paid.
     Weight: the lower stake-weighted median (the smallest value v such that sheets with a weight of at most v hold at
-    least half of the published stake). Selected, cleared, expelled: said by sheets with more than half of it. Where the
+    least half of the published stake). Selected, expelled: said by sheets with more than half of it. Where the
     medians add up to more than SCALE, rewards are scaled down so that a round never pays more than `Terms.reward`.
     """
 
@@ -150,14 +149,6 @@ class Outcome:
     def selected(self) -> list[int]:
         """Uids to aggregate, ascending."""
         return sorted(uid for uid, mark in self.marks.items() if mark.selected)
-
-
-@dataclass(frozen=True)
-class Account:
-    """What a member has earned, in units."""
-
-    paid: int = 0
-    held: int = 0  # until its work is checked
 
 
 class Chain(Protocol):
@@ -190,7 +181,7 @@ class Chain(Protocol):
     def withdraw(self, uid: int) -> None:
         """Take back the bond of a member that left: more than `WITHDRAW_ROUNDS` rounds after its last. Anyone may ask.
 
-        Rewards that are still held then are burnt. On a chain with a currency this also collects what was paid.
+        On a chain with a currency this also collects what was paid.
         """
         ...
 
@@ -246,7 +237,9 @@ class Chain(Protocol):
 
     def attestations(self, round_: int) -> dict[int, Digest]: ...
 
-    def earned(self, uid: int) -> Account: ...
+    def earned(self, uid: int) -> int:
+        """Units that it has been paid since it registered."""
+        ...
 
 
 def agreed_parameters(chain: Chain, round_: int) -> Digest | None:

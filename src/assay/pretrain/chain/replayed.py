@@ -17,7 +17,6 @@ from assay.pretrain.chain.errors import TooEarly
 from assay.pretrain.chain.protocol import (
     KEY_BYTES,
     SCALE,
-    Account,
     Commitment,
     Mark,
     Member,
@@ -126,11 +125,11 @@ class ReplayedChain(ABC):
     def attestations(self, round_: int) -> dict[int, Digest]:
         return _by_uid(self._state().round(round_).attested)
 
-    def earned(self, uid: int) -> Account:
-        accounts = self._state().accounts
-        if uid not in accounts:
+    def earned(self, uid: int) -> int:
+        paid = self._state().paid
+        if uid not in paid:
             raise BadInput(f"There is no member {uid}.")
-        return accounts[uid]
+        return paid[uid]
 
 
 V = TypeVar("V")

@@ -23,7 +23,6 @@ from assay.pretrain.chain.protocol import (
     MAX_VALIDATORS,
     SCALE,
     WITHDRAW_ROUNDS,
-    Account,
     Commitment,
     Mark,
     Member,
@@ -65,7 +64,7 @@ class State:
         self.terms = terms
         self.time = 0
         self.members: list[Member] = []
-        self.accounts: dict[int, Account] = {}
+        self.paid: dict[int, int] = {}  # units, by uid
         self.uids: dict[tuple[str, Role], int] = {}
         self.seats: list[int | None] = [None] * MAX_VALIDATORS
         self.rounds: dict[int, Round] = {}
@@ -80,7 +79,7 @@ class State:
         if self.terms.clock.at(time)[0] <= self.next_round and time <= self.time:
             return self
         later = copy.copy(self)
-        later.members, later.accounts = list(self.members), dict(self.accounts)
+        later.members, later.paid = list(self.members), dict(self.paid)
         later.outcomes = dict(self.outcomes)
         later.advance(time)
         return later
@@ -88,7 +87,7 @@ class State:
     def fork(self) -> "State":
         """A copy that can go its own way."""
         other = copy.copy(self)
-        other.members, other.accounts, other.uids = list(self.members), dict(self.accounts), dict(self.uids)
+        other.members, other.paid, other.uids = list(self.members), dict(self.paid), dict(self.uids)
         other.seats, other.outcomes = list(self.seats), dict(self.outcomes)
         other.rounds = {number: round_.fork() for number, round_ in self.rounds.items()}
         return other
@@ -134,26 +133,22 @@ class State:
     def _decide(self, number: int) -> None:
         decision = self.decision(number)
         self.outcomes[number] = Outcome(number, decision.void, decision.marks)
-        for uid, units in rewards(decision.marks, self.terms.reward).items():
-            account = self.accounts[uid]
-            self.accounts[uid] = replace(account, held=account.held + units)
+        units = rewards(decision.marks, self.terms.reward)
         for uid, mark in decision.marks.items():
             if mark.expelled:
                 self._expel(uid, number)
-            elif mark.cleared:
-                account = self.accounts[uid]
-                self.accounts[uid] = Account(account.paid + account.held, 0)
+            else:
+                self.paid[uid] += units.get(uid, 0)
         for member in self.members:
             if member.role is Role.VALIDATOR and member.active(number):
                 missed = member.uid not in decision.present
                 self._strike(member, 1 if missed else -1)
 
     def _expel(self, uid: int, number: int) -> None:
-        member, account = self.members[uid], self.accounts[uid]
+        member = self.members[uid]
         last = number if member.last_round is None else min(number, member.last_round)
         self.members[uid] = replace(member, expelled=True, last_round=last)
-        self.accounts[uid] = replace(account, held=0)
-        self.burnt += member.bond + account.held
+        self.burnt += member.bond
 
     def _miss(self, first: int, end: int) -> None:
         """Rounds from `first` to before `end` have no sheets: whoever should have published gets their strikes."""
@@ -225,7 +220,7 @@ class State:
                     self.members[loser] = replace(self.members[loser], last_round=now)
                 self.seats[seat] = uid
             self.members.append(Member(uid, act.role, account, act.endpoint, act.bond, now + 1))
-            self.accounts[uid] = Account()
+            self.paid[uid] = 0
             self.uids[account, act.role] = uid
             return uid
 
@@ -269,9 +264,6 @@ class State:
 
         def change() -> None:
             self.members[act.uid] = replace(member, released=True)
-            account = self.accounts[act.uid]
-            self.accounts[act.uid] = replace(account, held=0)
-            self.burnt += account.held
 
         return change
 

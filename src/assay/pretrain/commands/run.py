@@ -43,6 +43,9 @@ def init(
     store: Annotated[
         str | None, typer.Option("--store", metavar="URL", help="Where the text's shards are kept, for all to read.")
     ] = None,
+    after: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Start from the last parameters of this run, which has ended.")
+    ] = None,
     data: Annotated[list[Path] | None, typer.Option(help="A folder with data sets. May be repeated.")] = None,
     json_: Json = False,
 ) -> None:
@@ -54,7 +57,7 @@ def init(
     from assay.pretrain.chain.evm import EvmChain, Node
     from assay.pretrain.chain.ledger_chain import LedgerChain
     from assay.pretrain.data import build_shards
-    from assay.pretrain.joining import EvmPlace, LedgerPlace, RunFile, terms_of
+    from assay.pretrain.joining import EvmPlace, LedgerPlace, RunFile, keep_parameters, terms_of
     from assay.pretrain.keeping import write_whole
     from assay.pretrain.recipe import read_recipe
 
@@ -69,6 +72,8 @@ def init(
     text = store or str(home() / "store")
     shards = build_shards(chosen.data, open_store(text), report=_tell)
     chosen = chosen.model_copy(update={"data": chosen.data.model_copy(update={"corpus": shards})})
+    if after:
+        chosen = chosen.model_copy(update={"start": keep_parameters(after, chosen, open_store(text))})
     place: LedgerPlace | EvmPlace
     if evm and key:
         node = Node(evm)
@@ -128,7 +133,7 @@ def validator(
 
     opened = open_run(run, key=key or folder / "key.pem")
     seat = take_seat(opened, Role.VALIDATOR, store or str((folder / "public").resolve()), folder, _tell)
-    patience = opened.file.recipe.timing.score / 4
+    patience = opened.file.recipe.timing.score / 6  # contributions, states before, states after
     measurer = Measurer(seat.recipe, seat.corpus, seat.bench, patience_seconds=patience)
     keep_ticking(Validator(seat, measurer), opened.chain, rounds or opened.file.recipe.rounds, _tell)
 
@@ -158,8 +163,7 @@ def _status(chain: "Chain") -> dict[str, object]:
             "left_after": member.last_round,
             "expelled": member.expelled,
             "strikes": member.strikes,
-            "paid": chain.earned(member.uid).paid,
-            "held": chain.earned(member.uid).held,
+            "paid": chain.earned(member.uid),
         }
         for member in chain.members()
     ]
@@ -193,11 +197,10 @@ def _print_status(document: "dict[str, object]") -> None:
     from rich.table import Table
 
     out.print(f"round {document['round']}, {document['phase']}; recipe {document['recipe']}", soft_wrap=True)
-    rows = Table("uid", "role", "since", "state", "paid", "held", box=None, pad_edge=False)
+    rows = Table("uid", "role", "since", "state", "paid", box=None, pad_edge=False)
     for member in document["members"]:  # type: ignore[attr-defined]
         state = "expelled" if member["expelled"] else "left" if member["left_after"] is not None else "active"
-        numbers = [str(member[name]) for name in ("paid", "held")]
-        rows.add_row(str(member["uid"]), member["role"], str(member["from_round"]), state, *numbers)
+        rows.add_row(str(member["uid"]), member["role"], str(member["from_round"]), state, str(member["paid"]))
     out.print(rows)
     rows = Table(
         "round", "handed in", "revealed", "sheets", "aggregated", "parameters after it", box=None, pad_edge=False

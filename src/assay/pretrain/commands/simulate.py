@@ -49,7 +49,7 @@ def simulate(
     store = open_store()
     err.print("Preparing the text")
     corpus = Corpus(store, build_shards(chosen.data, store), chosen.model.context)
-    network = Network(chosen, corpus, cast, folder, seed=seed)
+    network = Network(chosen, corpus, cast, folder, seed=seed, store=store)
     untrained = network.untrained_loss()
     count, begun = rounds or chosen.rounds, time.monotonic()
     results = network.run(count, lambda result: _tell(result, cast, count, time.monotonic() - begun))

@@ -7,6 +7,7 @@ have revealed in time.
 
 import hashlib
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from assay.pretrain.gauntlet.standings import Standing, Standings
@@ -35,14 +36,15 @@ def evaluated(recipe: Recipe, beacon: bytes, round_: int, revealed: Iterable[int
 def reexecuted(recipe: Recipe, beacon: bytes, round_: int, revealed: Iterable[int], before: Standings) -> list[int]:
     """Uids whose work is done again, ascending: suspects, whoever's deadline presses, and a lottery among all others.
 
-    With n = `gauntlet.reexecutions` there are n + 1 places, and as many again while there are suspects. Everyone who
-    delivers in every round is chosen at least once within ceil(peers / n) + 1 rounds. No more places than need be go by
-    deadline, and the rest are drawn, so that nobody can know that it is safe to cheat.
+    With n = `gauntlet.reexecutions` there are n + 1 places, or `reexecution_share` of those who delivered if that is
+    more, and as many again while there are suspects. Whoever delivers in every round is chosen at least once within
+    `reexecution_interval` rounds. No more places than need be go by deadline, and the rest are drawn, so that nobody
+    can know that it is safe to cheat.
     """
     if recipe.gauntlet.reexecutions == 0:
         return []
     able = _able(revealed, before, round_)
-    places = recipe.gauntlet.reexecutions + 1
+    places = _places(recipe, len(able))
     seed = _seed(beacon, "reexecuted", round_)
     # In a random order, and no more than the places: a swarm of suspects must not stop a validator.
     suspects = sorted((peer.uid for peer in able if peer.suspect), key=lambda uid: _rank(seed, uid))
@@ -55,7 +57,12 @@ def reexecuted(recipe: Recipe, beacon: bytes, round_: int, revealed: Iterable[in
 
 def reexecution_interval(recipe: Recipe, peers: int) -> int:
     """Rounds within which everyone of `peers` is re-executed at least once."""
-    return -(-peers // max(1, recipe.gauntlet.reexecutions)) + 1
+    return -(-peers // max(1, _places(recipe, peers) - 1)) + 1
+
+
+def _places(recipe: Recipe, peers: int) -> int:
+    settings = recipe.gauntlet
+    return max(settings.reexecutions + 1, math.ceil(round(settings.reexecution_share * peers, 6)))
 
 
 def _able(revealed: Iterable[int], before: Standings, round_: int) -> list[Standing]:

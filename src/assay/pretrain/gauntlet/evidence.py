@@ -107,7 +107,8 @@ class Reexecution(Entry):
     outcome: Redone
     round: Round  # whose work was done again: this round, or the one that the peer still owed
     share: Share = 0.0  # of the kept coordinates that were found again
-    difference: Amount = 0.0  # relative difference of the values, as vectors
+    difference: Amount = 0.0  # relative difference of the values that both keep, as vectors
+    outside: Amount = 0.0  # relative length of what only one of the two keeps
     state_equal: bool = False  # the state at the end has the digest that the peer had committed to
     state_difference: Amount = 0.0  # else: relative difference of the two, as vectors, in the part that differs most
 
@@ -121,6 +122,7 @@ class PeerEvidence(Entry):
     fault: Fault | None = None
     reason: Annotated[str, Field(max_length=500)] = ""  # one sentence for people; nothing follows from it
     state_after: Digest | None = None  # as committed, once it was seen
+    anew: bool = False  # it began from a new state
     norms: dict[str, Amount] = Field(default_factory=dict)  # by tensor, before clipping
     sync: Amount | None = None  # steps behind
     losses: Losses | None = None  # None: not drawn, or faulty

@@ -41,6 +41,7 @@ SYNC_SLASH = 0.75  # factor beyond `sync_slash_from`
 SMALLEST_SCORE = 1e-4  # below it a score is nothing
 MALFORMED_TWICE = 2  # deliberate faults that expel
 AMENDS = 3  # reproduced rounds after which a state that was lost is forgiven
+NEARLY_ALL = 0.75  # of those fit to be aggregated were reproduced before: then the others wait for it
 PART_SUSPECT = 0.1  # share of a contribution in copied tensors that calls for a re-execution
 
 
@@ -62,10 +63,12 @@ class Note(StrEnum):
     MOSTLY_HARMFUL = "mostly-harmful"
     UNPROVEN_DATA = "unproven-data"
     OUT_OF_SYNC = "out-of-sync"
+    ANEW = "anew"
+    UNCHECKED = "unchecked"
     EXPELLED = "expelled"
 
 
-UNPAID = frozenset({Note.SUSPENDED, Note.USELESS})
+UNPAID = frozenset({Note.SUSPENDED, Note.USELESS, Note.ANEW})
 
 
 class Result(Entry):
@@ -80,13 +83,12 @@ class Result(Entry):
     score: Finite
     weight: Annotated[int, Field(ge=0)]
     selected: bool = False
-    cleared: bool = False
     expelled: bool = False
     notes: tuple[Note, ...] = ()
 
     @property
     def mark(self) -> Mark:
-        return Mark(self.weight, self.selected, self.cleared, self.expelled)
+        return Mark(self.weight, self.selected, self.expelled)
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,6 @@ class _Case:
     doubled: bool = False  # another peer's contribution of this round says the same
     factor: float = 1.0
     sync_score: float | None = None
-    cleared: bool = False
 
     @property
     def counted(self) -> bool:
@@ -159,9 +160,6 @@ def judge(recipe: Recipe, before: Standings, evidence: Evidence, beacon: bytes) 
         _score(case, recipe, now, peers=len(evidence.revealed), weak_round=usual < 0)
     selected = _select(cases, settings, gains, usual, now)
     payable = _payable(cases, gains, settings)
-    if not settings.reexecutions:  # nothing will ever be reproduced: the loss is all that there is to go by
-        for uid in payable:
-            cases[uid].cleared = True
     weights = share_out(payable, settings)
     results = tuple(_result(cases[uid], weights.get(uid, 0), uid in selected) for uid in sorted(cases))
     return Judgement(results, Standings(round=now, peers=tuple(cases[uid].standing for uid in sorted(cases))))
@@ -182,6 +180,8 @@ def _refuse_undrawn(evidence: Evidence, drawn: list[int], checked: list[int], be
 def _attendance(case: _Case, settings: Gauntlet, now: int, *, drawn: bool) -> None:
     seen, old = case.seen, case.standing
     attended = (*old.attended, case.counted)[-WINDOW:]
+    if seen.anew and old.state is not None:  # it gave up what it carried: allowed, but no way to live
+        case.notes.add(Note.ANEW)
     if seen.fault is None:
         recent = (*old.recent, (now, str(seen.object)))[-HISTORY:]
         discount = min(1.0, old.discount + HEALING)
@@ -209,7 +209,7 @@ def _ban(case: _Case, settings: Gauntlet, now: int) -> None:
 
 
 def _reexecution(case: _Case, settings: Gauntlet, now: int) -> None:
-    """A match clears, a mismatch expels, and whoever does not hand over its state is suspended until it does."""
+    """A match is paid, a mismatch expels, and whoever does not hand over its state is suspended until it does."""
     redone, owed = case.seen.reexecution, case.standing.owes
     if redone is None:
         return
@@ -232,7 +232,6 @@ def _reexecution(case: _Case, settings: Gauntlet, now: int) -> None:
         case.change(
             last_reexecuted=now, suspect=not settled, owes=None if settled else owed, amends=amends * (not settled)
         )
-        case.cleared = settled and not case.standing.expelled
 
 
 def closeness(overlap: Overlap) -> float:
@@ -387,7 +386,7 @@ def _select(
             case.notes.add(Note.SUSPENDED)
     for uid, gain in gains.items():
         case = cases[uid]
-        if Note.SUSPENDED in case.notes:
+        if case.notes & {Note.SUSPENDED, Note.ANEW}:
             continue
         if gain <= 0:
             case.notes.add(Note.HARMFUL)
@@ -395,8 +394,19 @@ def _select(
             case.notes.add(Note.USELESS)
         elif not case.copier and not case.doubled and case.sync_score and Note.UNPROVEN_DATA not in case.notes:
             fit.append(uid)
+    fit = _checked_once(fit, cases, settings)
     fit.sort(key=lambda uid: (-_worth(cases[uid]), -gains[uid], uid))
     return set(fit[: settings.contributors])
+
+
+def _checked_once(fit: list[int], cases: Mapping[int, _Case], settings: Gauntlet) -> list[int]:
+    """Newcomers wait for their first check, once nearly all others have had theirs: names are cheap, work is not."""
+    known = [uid for uid in fit if cases[uid].standing.last_reexecuted >= 0]
+    if not settings.reexecutions or len(known) <= NEARLY_ALL * len(fit):
+        return fit
+    for uid in set(fit) - set(known):
+        cases[uid].notes.add(Note.UNCHECKED)
+    return known
 
 
 def _payable(cases: Mapping[int, _Case], gains: Mapping[int, float], settings: Gauntlet) -> dict[int, float]:
@@ -431,7 +441,6 @@ def _result(case: _Case, weight: int, selected: bool) -> Result:
         score=round(_worth(case), DECIMALS),
         weight=weight,
         selected=selected,
-        cleared=case.cleared,
         expelled=case.standing.expelled,
         notes=tuple(sorted(case.notes)),
     )

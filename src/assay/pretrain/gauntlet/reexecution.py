@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 # flips them. Sums in another order gave the same values (12 of 12 rounds). But a single other coordinate can move a
 # chunk's codebook: 0.04 in a contribution of twenty chunks.
 MAX_DIFFERENCE = 0.08
+# Of the state at the end, as a vector, given what was sent: error feedback makes up for what another kind of machine
+# sends differently, so that only rounding is left (2e-5 with sums in another order).
+MAX_STATE_DIFFERENCE = 0.01
+# The length of what only one of the two keeps, over sqrt(1 - share): what falls on the other side of the limit to top-k
+# is no larger than the rest. Without it one chunk of a hundred could hold anything.
+MAX_OUTSIDE = 4.0
 MAX_RATIO = 1e6  # documents hold finite numbers only
 
 
@@ -33,8 +39,8 @@ def compare(
 ) -> Reexecution:
     """How near a peer's contribution is to the one that its samples, parameters and state lead to.
 
-    `state_difference`: the same of the state that it left, which the next round begins from. An honest contribution
-    with a made-up state behind it would carry the harm into the next one, and come out right there.
+    `state_difference`: of the state that it left from the one that this work, and sending what it sent, leads to. An
+    honest contribution with a made-up state behind it would carry the harm into the next one, and come out right there.
     """
     from assay.pretrain.gauntlet.overlap import lay_out, merge  # judging needs `matches`, but neither numpy nor numba
 
@@ -46,11 +52,13 @@ def compare(
     common, _ = merge(mine, again)
     total = max(len(mine.positions), len(again.positions))
     share = float(sum(common.tolist())) / total if total else 1.0
+    difference, outside = _apart(mine, again)
     return Reexecution(
         outcome=Redone.DONE,
         round=round_,
         share=share,
-        difference=_difference(mine, again),
+        difference=difference,
+        outside=outside,
         state_equal=state_equal,
         state_difference=min(state_difference, MAX_RATIO),
     )
@@ -65,25 +73,42 @@ def matches(redone: Reexecution, settings: Gauntlet) -> bool:
     """Whether the work was done. `reexecution_overlap` 1.0 asks for equality to the bit, the final state included."""
     if settings.reexecution_overlap >= 1.0:
         return redone.share == 1.0 and redone.difference == 0.0 and redone.state_equal
-    near = redone.share >= settings.reexecution_overlap and redone.difference <= MAX_DIFFERENCE
-    return near and (redone.state_equal or redone.state_difference <= MAX_DIFFERENCE)
+    return near(redone, settings) and (redone.state_equal or redone.state_difference <= MAX_STATE_DIFFERENCE)
 
 
-def _difference(mine: "Layout", again: "Layout") -> float:
-    """|a - b| / |b| over the coordinates that both keep."""
+def near(redone: Reexecution, settings: Gauntlet) -> bool:
+    """Whether what was sent came out again, whatever the state that was left. If not, there is no need to see it."""
+    if settings.reexecution_overlap >= 1.0:
+        return False
+    return (
+        redone.share >= settings.reexecution_overlap
+        and redone.difference <= MAX_DIFFERENCE
+        and redone.outside <= MAX_OUTSIDE * math.sqrt(max(0.0, 1.0 - redone.share))
+    )
+
+
+def _apart(mine: "Layout", again: "Layout") -> tuple[float, float]:
+    """|a - b| / |b| over the coordinates that both keep, and |a and b where only one keeps anything| / |b|."""
     import numpy as np
 
-    apart, size = 0.0, 0.0
+    apart, outside, common, size = 0.0, 0.0, 0.0, 0.0
     start_a = start_b = 0
     for end_a, end_b in zip(mine.ends.tolist(), again.ends.tolist(), strict=True):
         _, at_a, at_b = np.intersect1d(
             mine.positions[start_a:end_a], again.positions[start_b:end_b], assume_unique=True, return_indices=True
         )
-        a = mine.values[start_a:end_a][at_a].astype(np.float64)
-        b = again.values[start_b:end_b][at_b].astype(np.float64)
-        apart += math.fsum(((a - b) ** 2).tolist())
-        size += math.fsum((b**2).tolist())
+        all_a = mine.values[start_a:end_a].astype(np.float64)
+        all_b = again.values[start_b:end_b].astype(np.float64)
+        apart += math.fsum(((all_a[at_a] - all_b[at_b]) ** 2).tolist())
+        common += math.fsum((all_b[at_b] ** 2).tolist())
+        outside += math.fsum((np.delete(all_a, at_a) ** 2).tolist()) + math.fsum((np.delete(all_b, at_b) ** 2).tolist())
+        size += math.fsum((all_b**2).tolist())
         start_a, start_b = end_a, end_b
-    if size == 0.0:
-        return 0.0 if apart == 0.0 else MAX_RATIO
-    return math.sqrt(apart / size)
+    return _ratio(apart, common), _ratio(outside, size)
+
+
+def _ratio(part: float, whole: float) -> float:
+    """Of two square lengths, as lengths."""
+    if whole == 0.0:
+        return 0.0 if part == 0.0 else MAX_RATIO
+    return min(MAX_RATIO, math.sqrt(part / whole))

@@ -1,6 +1,7 @@
 """Dishonest validators, each a `Validator` with one method that goes wrong on purpose."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from assay.pretrain.chain.protocol import SCALE, Mark
 from assay.pretrain.gauntlet.document import ScoreDocument
@@ -12,9 +13,7 @@ class Liar(Validator):
 
     def marks(self, document: ScoreDocument) -> dict[int, Mark]:
         uids = sorted(super().marks(document))
-        return {
-            uid: Mark(SCALE, selected=True, cleared=True) if uid == uids[-1] else Mark(0, expelled=True) for uid in uids
-        }
+        return {uid: Mark(SCALE, selected=True) if uid == uids[-1] else Mark(0, expelled=True) for uid in uids}
 
 
 class Copycat(Validator):
@@ -39,4 +38,21 @@ class Silent(Validator):
         pass
 
 
-LIARS: dict[str, type[Validator]] = {"liar": Liar, "copycat": Copycat, "absent": Absent, "silent": Silent}
+class Accomplice(Validator):
+    """Gives all to those peers whom the honest ones would expel, and expels nobody."""
+
+    def marks(self, document: ScoreDocument) -> Mapping[int, Mark]:
+        honest = super().marks(document)
+        friends = [uid for uid, mark in honest.items() if mark.expelled] or [max(honest)]
+        able = set(self.seat.chain.reveals(document.round))
+        others = {uid: replace(mark, weight=0) for uid, mark in honest.items() if uid not in friends}
+        return others | {uid: Mark(SCALE // len(friends), selected=uid in able) for uid in friends}
+
+
+LIARS: dict[str, type[Validator]] = {
+    "liar": Liar,
+    "accomplice": Accomplice,
+    "copycat": Copycat,
+    "absent": Absent,
+    "silent": Silent,
+}

@@ -1,14 +1,14 @@
 """Runs a whole network in one process: every member ticks through the phases of every round, and time jumps.
 
 Members are the very classes that run on machines of their own; only the clock, and what a dishonest member does, are
-made up, and validators share what they measure. What is measured after each round is in `RoundResult`, and on disk as
-one JSON line per round.
+made up. What one member has computed, another that computes the same from the same is given: `Remembering`,
+`SharedMeasurer`. What is measured after each round is in `RoundResult`, and on disk as one JSON line per round.
 """
 
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,17 +19,18 @@ from assay.core.keys import load_or_create_key
 from assay.core.store import Store, open_store
 from assay.pretrain.chain.clocks import ManualClock
 from assay.pretrain.chain.ledger_chain import LedgerChain
-from assay.pretrain.chain.protocol import Chain, Clock, Phase, Role, Terms
+from assay.pretrain.chain.protocol import Chain, Phase, Role
 from assay.pretrain.data import Corpus, validation
 from assay.pretrain.exchange import Lost, Received, Stores
 from assay.pretrain.gauntlet.evidence import Evidence
 from assay.pretrain.gauntlet.standings import Standings
+from assay.pretrain.joining import terms_of
 from assay.pretrain.measuring import Measurer, ParametersAt
 from assay.pretrain.peer import Peer, Report, Seat
 from assay.pretrain.recipe import Recipe
 from assay.pretrain.simulation.attacks import ATTACKS, Attacker, Ring
 from assay.pretrain.simulation.liars import LIARS
-from assay.pretrain.training import Workbench
+from assay.pretrain.training import PeerState, Workbench, Worked, digest_of
 from assay.pretrain.validator import Validator
 
 VALIDATION_SEQUENCES = 64
@@ -55,12 +56,6 @@ class Cast:
     def attackers(self) -> range:
         return range(self.honest, self.honest + len(self.attacks))
 
-    @property
-    def cheats(self) -> list[int]:
-        """Attackers that do not do their work: of the uids behind which one worker stands, it works for the first."""
-        working = self.honest + self.attacks.index("sybil") if "sybil" in self.attacks else None
-        return [uid for uid in self.attackers if uid != working]
-
 
 @dataclass(frozen=True)
 class RoundResult:
@@ -74,8 +69,31 @@ class RoundResult:
     expelled: list[int]  # up to and including this round
     weights: dict[int, int]
     paid: dict[int, int]  # since the start
-    held: dict[int, int]  # at the end of the round
+    lied: list[int]  # uids that cheated in this round, as they themselves say
     train_losses: dict[int, float] = field(default_factory=dict)  # mean over the round, by uid
+
+
+class Remembering(Workbench):
+    """A bench that gives a validator what the peer computed on it, where both start from the same: the work is a
+    function of its inputs. `forget` begins anew."""
+
+    def __init__(self, recipe: Recipe, store: Store | None = None) -> None:
+        super().__init__(recipe, store)
+        self.forget()
+
+    def forget(self) -> None:
+        self._done: dict[str, Worked] = {}
+
+    def work(
+        self, parameters: Mapping[str, Tensor], state: PeerState, batches: Iterable[Tensor], round_: int
+    ) -> Worked:
+        given = list(batches)
+        text = hashlib.sha256(b"".join(batch.contiguous().numpy().tobytes() for batch in given)).hexdigest()
+        shapes = [list(batch.shape) for batch in given]
+        key = json.dumps([digest_of(parameters), state.digest, text, shapes, round_])
+        if key not in self._done:
+            self._done[key] = super().work(parameters, state, given, round_)
+        return self._done[key]
 
 
 class SharedMeasurer(Measurer):
@@ -96,37 +114,39 @@ class Network:
     """A run with all its members, in a folder."""
 
     def __init__(
-        self, recipe: Recipe, corpus: Corpus, cast: Cast, folder: Path, report: Report = lambda _: None, seed: int = 0
+        self,
+        recipe: Recipe,
+        corpus: Corpus,
+        cast: Cast,
+        folder: Path,
+        report: Report = lambda _: None,
+        seed: int = 0,
+        store: Store | None = None,
     ) -> None:
+        """`store` has the parameters that the recipe starts from, if it names any."""
         self.recipe, self.corpus, self.cast, self.folder = recipe, corpus, cast, folder
-        self.bench = Workbench(recipe)
+        self.bench = Remembering(recipe, store)
         self.ring = Ring(seed)
         self._report = report
         self._public: dict[str, Store] = {}
         self._stores = Stores(self._open)
-        timing = recipe.timing
-        clock = Clock(timing.round, timing.commit, timing.reveal, timing.score, timing.publish)
-        gauntlet = recipe.gauntlet
-        terms = Terms(
-            recipe.digest,
-            recipe.seed,
-            clock,
-            recipe.bond,
-            gauntlet.reward,
-            recipe.max_peers,
-            gauntlet.validator_strikes,
-        )
         folder.mkdir(parents=True, exist_ok=True)
         self.time = ManualClock()
         # A name of its own: this machine remembers every ledger by its place, and a simulation may be deleted.
-        self._ledger = LedgerChain.create(folder / f"chain-{secrets.token_hex(4)}.db", terms, clock=self.time)
+        self._ledger = LedgerChain.create(
+            folder / f"chain-{secrets.token_hex(4)}.db", terms_of(recipe, recipe.timing.round), clock=self.time
+        )
         self.peers: list[Peer] = []
+        self.validators: list[Validator] = []
+        with self._ledger.log.batch():
+            self._cast()
+
+    def _cast(self) -> None:
+        cast, measurer = self.cast, SharedMeasurer(self.recipe, self.corpus, self.bench)
         for number in range(cast.honest + len(cast.attacks)):
             seat = self._seat(Role.PEER, f"peer-{number}")
             attack = cast.attacks[number - cast.honest] if number >= cast.honest else None
             self.peers.append(Peer(seat) if attack is None else ATTACKS[attack](seat, self.ring))
-        measurer = SharedMeasurer(recipe, corpus, self.bench)
-        self.validators: list[Validator] = []
         for number, kind in enumerate(cast.validators):
             seat = self._seat(Role.VALIDATOR, f"validator-{number}")
             made = Validator if kind == "honest" else LIARS[kind]
@@ -144,14 +164,11 @@ class Network:
         """Run rounds 0 to `rounds` - 1."""
         results: list[RoundResult] = []
         for round_ in range(rounds):
+            self.bench.forget()
             for phase in Phase:
                 self.time.advance_to(self.chain.terms().clock.begins(round_, phase))
-                for peer in self.peers:
-                    peer.tick()
-                    if phase is Phase.COMMIT and self.cast.attacks and not isinstance(peer, Attacker):
-                        self._overhear(peer, round_)
-                for validator in self.validators:
-                    validator.tick()
+                with self._ledger.log.batch():  # one write per phase: everybody sees at once what the others did
+                    self._tick(round_, phase)
             self.time.advance_to(self.chain.terms().clock.begins(round_ + 1, Phase.COMMIT))
             result = self._result(round_, results)
             results.append(result)
@@ -160,6 +177,14 @@ class Network:
             on_round(result)
         self._ledger.log.tick()  # so that others who open the chain know that the last round has ended
         return results
+
+    def _tick(self, round_: int, phase: Phase) -> None:
+        for peer in self.peers:
+            peer.tick()
+            if phase is Phase.COMMIT and self.cast.attacks and not isinstance(peer, Attacker):
+                self._overhear(peer, round_)
+        for validator in self.validators:
+            validator.tick()
 
     def _overhear(self, peer: Peer, round_: int) -> None:
         """Let the ring see an honest peer's work before it is revealed: the strongest attackers that there can be."""
@@ -171,6 +196,7 @@ class Network:
         validator = self.validators[0]
         validator.follower.advance_to(round_ + 1)
         outcome, members = self.chain.outcome(round_), self.chain.members(Role.PEER)
+        active = {member.uid for member in members if member.active(round_)}
         tokens = self.recipe.inner.steps * self.recipe.inner.sequences * self.recipe.model.context
         return RoundResult(
             round=round_,
@@ -180,8 +206,12 @@ class Network:
             selected=outcome.selected,
             expelled=[member.uid for member in members if member.expelled],
             weights={uid: mark.weight for uid, mark in sorted(outcome.marks.items())},
-            paid={member.uid: self.chain.earned(member.uid).paid for member in members},
-            held={member.uid: self.chain.earned(member.uid).held for member in members},
+            paid={member.uid: self.chain.earned(member.uid) for member in members},
+            lied=sorted(
+                peer.seat.uid
+                for peer in self.peers
+                if isinstance(peer, Attacker) and peer.seat.uid in active and peer.lies(round_)
+            ),
             train_losses={
                 peer.seat.uid: sum(losses) / len(losses)
                 for peer in self.peers

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
@@ -24,7 +25,6 @@ class Peer:
     kind: str
     aggregated: int  # rounds
     share: float  # of all that was paid
-    held: int
     state: str
 
 
@@ -40,7 +40,7 @@ def write(
     untrained: float,
 ) -> None:
     """Write the page; it appears (or is replaced) only when it is whole."""
-    values = {
+    values: dict[str, Any] = {
         "title": f"{recipe.name}: {len(results)} rounds, {cast.honest + len(cast.attacks)} peers",
         "recipe": recipe,
         "cast": cast,
@@ -70,7 +70,6 @@ def table(cast: Cast, results: Sequence[RoundResult]) -> list[Peer]:
                 kind=kind,
                 aggregated=sum(uid in r.selected for r in results),
                 share=last.paid[uid] / paid if paid else 0.0,
-                held=last.held[uid],
                 state=state,
             )
         )
