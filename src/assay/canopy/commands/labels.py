@@ -104,6 +104,7 @@ def register(data: Data, out_: Out, json_: Json = False) -> None:
             "score": round(r.score, 4),
             "score_unmoved": round(r.score_unmoved, 4),
             "evidence_nats": round(r.evidence, 1),
+            "half_width": round(r.half_width, 2),
             "judged_by": r.judged_by,
         }
         for tile, r in zip(tiles, found, strict=True)

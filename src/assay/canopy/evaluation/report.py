@@ -76,7 +76,7 @@ def written(figure: Figure | None, digits: int, *, signed: bool = False, percent
 
 
 def scatter(joint: Array) -> Markup:
-    """Predictions against lidar heights, darker where there are more pixels (in tenfold steps); the line is equality."""
+    """Predictions against lidar heights, darker where there are more pixels (in steps); the line is equality."""
     used = _last_used(joint) + 1
     top = min(JOINT, -(-used // 10) * 10)
     svg = drawing.svg(_SIDE + 40, "predicted against lidar height")

@@ -1,4 +1,4 @@
-"""What imagery and heights show at several scales, as channels that can be compared: light, colour, texture, relief.
+"""What imagery and heights show in fine detail, as channels that can be compared: light, colour, relief, slopes.
 
 All channels are centred and scaled per tile, so exposure, haze and the general height of a forest do not matter.
 """
@@ -11,37 +11,42 @@ from assay.canopy.tiles import Heights, Mask
 
 Channels = NDArray[np.float64]
 
-_BANDS = ((0.7, 2.0), (1.5, 4.5), (3.5, 10.0))  # pixels: what lies between two blurs
+# Pixels: what lies between two blurs. Of the imagery only the finest is used: coarser light is shadow, which lies
+# beside the tree that casts it, and pulls labels towards the sun.
+_FINE, _MIDDLE = (0.7, 2.0), (1.5, 4.5)
+# Pixels: slopes so coarse that they take up what shade does beside a crown; fine relief then says where it is.
+_SLOPE = 2.5
+_FACET = 0.6  # pixels: the surface whose normals the sun lights
 
 
 def image_channels(rgb: NDArray[np.uint8], seen: Mask, prediction: Heights | None = None) -> Channels:
-    """(C, H, W): light and colour in three bands, and texture; a predicted height adds its own bands."""
+    """(C, H, W): fine light and colour; a predicted height adds its own relief."""
     colour = rgb.astype(np.float64) + 1
-    light = np.log(colour.sum(axis=0))
-    green = (2 * colour[1] - colour[0] - colour[2]) / colour.sum(axis=0)
-    warm = (colour[0] - colour[2]) / colour.sum(axis=0)
-    found = [*_bands(light, seen), *_bands(green, seen)[1:], _bands(warm, seen)[1]]
-    fine = found[0]
-    found.append(_blur(np.abs(fine), seen, 2.5))
+    total = colour.sum(axis=0)
+    green = (2 * colour[1] - colour[0] - colour[2]) / total
+    warm = (colour[0] - colour[2]) / total
+    found = [_band(values, seen, _FINE) for values in (np.log(total), green, warm)]
     if prediction is not None:
-        found += _bands(prediction.astype(np.float64), seen)
+        found += [_band(prediction.astype(np.float64), seen, band) for band in (_FINE, _MIDDLE)]
     return _scaled(np.stack(found), seen)
 
 
-def height_channels(height: Heights) -> Channels:
-    """(K, H, W): relief in three bands, cover, and slopes along both axes, which the sun lights from one side."""
+def height_channels(height: Heights, gsd_m: float) -> Channels:
+    """(K, H, W): relief in two bands, cover, coarse slopes, and the normals of the surface, which give its light."""
     known = np.isfinite(height)
     filled = _filled(height, known)
     cover = np.tanh(filled / 4)
-    found = [*_bands(filled, known), _bands(cover, known)[1]]
-    for blur in (1.0, 2.5):
-        smooth = _blur(filled, known, blur)
-        found += [ndimage.sobel(smooth, axis=axis) for axis in (0, 1)]
+    found = [_band(filled, known, _FINE), _band(filled, known, _MIDDLE), _band(cover, known, _FINE)]
+    coarse, fine = _blur(filled, known, _SLOPE), _blur(filled, known, _FACET)
+    found += [ndimage.sobel(coarse, axis=axis) for axis in (0, 1)]
+    rise = [ndimage.sobel(fine, axis=axis) / (8 * gsd_m) for axis in (0, 1)]  # metres per metre
+    length = np.sqrt(1 + rise[0] ** 2 + rise[1] ** 2)
+    found += [_band(part / length, known, _FINE) for part in (*rise, np.ones_like(length))]
     return _scaled(np.stack(found), known)
 
 
-def _bands(values: NDArray[np.float64], known: Mask) -> list[NDArray[np.float64]]:
-    return [_blur(values, known, fine) - _blur(values, known, coarse) for fine, coarse in _BANDS]
+def _band(values: NDArray[np.float64], known: Mask, band: tuple[float, float]) -> NDArray[np.float64]:
+    return _blur(values, known, band[0]) - _blur(values, known, band[1])
 
 
 def _blur(values: NDArray[np.float64], known: Mask, sigma: float) -> NDArray[np.float64]:

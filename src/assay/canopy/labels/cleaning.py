@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 FALSE_ALARMS = 0.1  # of good labels, at most this share is given up
 LEAST_TILES = 30
 _FOLDS = 5
-_ROUNDS = 3
+_ROUNDS = 2
 _SPOILT = 2  # wrong labels made of each tile
 _DOUBT = 0.5  # nothing less likely to be wrong than this is dropped
 _REASONS = 3
@@ -129,41 +129,44 @@ class _Bench:
         heights = [tile.height for tile in tiles]
         for number, tile in enumerate(tiles):
             image = image_channels(tile.rgb, tile.seen)
-            self.given.append(fitting(image, tile.seen, tile.height))
+            self.given.append(fitting(image, tile.seen, tile.height, tile.gsd_m))
             for _ in range(_SPOILT):
                 others = [heights[k] for k in draw.choice(len(tiles), 4) if k != number]
                 label, _ = corrupted(tile.height, others, draw)
                 label = np.where(tile.seen, label, np.float32(np.nan))
                 self.spoilt.append(label)
-                self.wrong.append(fitting(image, tile.seen, label))
+                self.wrong.append(fitting(image, tile.seen, label, tile.gsd_m))
 
     def judge(self, predicted: Sequence[Heights], good: NDArray[np.bool_]) -> tuple[Array, list[tuple[str, ...]]]:
         """For each tile how likely its label is wrong, by a classifier of the other folds, and the main reasons."""
+        relations = self._relations(good)
+        given = np.array([self._figures(k, predicted, relations) for k in range(len(self.tiles))])
+        spoilt = np.array([self._spoilt_figures(k, predicted, relations) for k in range(len(self.owner))])
         wrong = np.zeros(len(self.tiles))
         why: list[tuple[str, ...]] = [()] * len(self.tiles)
         for number in range(_FOLDS):
             mine = np.flatnonzero(self.fold == number)
             teachers = good & (self.fold != number)
-            relation = self._relation(teachers)
-            given = np.array([self._figures(k, predicted, relation) for k in range(len(self.tiles))])
-            spoilt = np.array([self._spoilt_figures(k, predicted, relation) for k in range(len(self.owner))])
             classifier = fit_classifier(given[teachers], spoilt[teachers[self.owner]])
             wrong[mine] = classifier.probability(given[mine])
             for k in mine:
                 why[k] = _reasons(classifier, given[k])
         return wrong, why
 
-    def _relation(self, teachers: NDArray[np.bool_]) -> Array:
-        """What imagery and heights of the teachers have to do with one another where they are."""
-        chosen = [self.given[k].moments.at(0, 0) for k in np.flatnonzero(teachers)]
-        found: Array = np.mean(chosen, axis=0)
+    def _relations(self, good: NDArray[np.bool_]) -> Array:
+        """For each tile what imagery and heights of the other good ones have to do with one another where they are."""
+        each = np.array([fit.moments.at(0, 0) for fit in self.given])
+        weight = good.astype(np.float64)[:, None, None]
+        rest = (each * weight).sum(axis=0) - each * weight
+        found: Array = rest / (weight.sum() - weight)
         return found
 
-    def _figures(self, k: int, predicted: Sequence[Heights], relation: Array) -> Array:
-        return figures(self.tiles[k].height, predicted[k], self.given[k], relation)
+    def _figures(self, k: int, predicted: Sequence[Heights], relations: Array) -> Array:
+        return figures(self.tiles[k].height, predicted[k], self.given[k], relations[k])
 
-    def _spoilt_figures(self, k: int, predicted: Sequence[Heights], relation: Array) -> Array:
-        return figures(self.spoilt[k], predicted[int(self.owner[k])], self.wrong[k], relation)
+    def _spoilt_figures(self, k: int, predicted: Sequence[Heights], relations: Array) -> Array:
+        tile = int(self.owner[k])
+        return figures(self.spoilt[k], predicted[tile], self.wrong[k], relations[tile])
 
 
 def _reasons(classifier: Classifier, found: Array) -> tuple[str, ...]:

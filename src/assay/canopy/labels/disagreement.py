@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 
 REACH = 9  # pixels: the best place within `_HERE` is compared with places farther off
 _HERE = 2
+_LEAST = 64  # labelled pixels, to say anything
 
 # What each figure says when it is far from what good labels have: too low, too high.
 WORDS: tuple[tuple[str, str], ...] = (
@@ -45,49 +46,59 @@ WORDS: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """How imagery and a label fit together, for small and larger shifts."""
+    """How imagery and a label fit together, and what the label looks like: all that no prediction has a say in."""
 
     moments: Moments
-    own: Array  # nats per pixel, by shift, from the tile alone
+    own: tuple[float, float]  # nats per pixel here (its root), and how far that stands above other places
+    looks: tuple[float, float, float, float, float]  # flat, bent, striped, holes, steep
 
 
-def fitting(image: Channels, seen: Mask, height: Heights) -> Fit:
+def fitting(image: Channels, seen: Mask, height: Heights, gsd_m: float) -> Fit:
     """What `figures` needs to know of imagery and a label, and what does not change from round to round."""
-    reach = min(REACH, min(height.shape) // 4)
-    found = moments(image, seen, height_channels(height), np.isfinite(height), reach)
-    return Fit(found, own_information(found))
+    reach, known = min(REACH, min(height.shape) // 4), np.isfinite(height)
+    found = moments(image, seen, height_channels(height, gsd_m), known, reach)
+    own = own_information(found)
+    return Fit(found, (float(np.sqrt(max(_here(own), 0))), _prominence(own)), _looks(height, known))
+
+
+def _looks(height: Heights, known: Mask) -> tuple[float, float, float, float, float]:
+    if known.sum() < _LEAST:
+        return (np.nan,) * 5
+    gradient, bend = _roughness(height)
+    spread = float(height[known].astype(np.float64).std())
+    return (
+        _flat(height),
+        float(np.log((bend + 0.02) / (gradient + 0.02))),
+        _stripes(height, known),
+        float(1 - known.mean()),
+        float(np.log((gradient + 0.05) / (spread + 0.5))),
+    )
 
 
 def figures(height: Heights, prediction: Heights, fit: Fit, relation: Array) -> Array:
     """(figures,): what is seen of the label `height` beside a prediction and the relation of other tiles."""
     known = np.isfinite(height)
     t, p = height[known].astype(np.float64), prediction[known].astype(np.float64)
-    if len(t) < 64:
+    if len(t) < _LEAST:
         return np.full(len(WORDS), np.nan)
-    own, shared = fit.own, shared_information(fit.moments, relation)
+    shared = shared_information(fit.moments, relation)
     level = p.mean() + 2
-    gradient, bend = _roughness(height, known)
-    return np.array(
-        [
-            np.sqrt(max(_here(own), 0)),
-            _prominence(own),
-            _here(shared),
-            _prominence(shared),
-            _correlation(t, p),
-            _fine_correlation(height, prediction, known),
-            float(np.log((t.mean() + 1) / (p.mean() + 1))),
-            float(abs(np.log((t.mean() + 1) / (p.mean() + 1)))),
-            float(np.log((t.std() + 0.5) / (p.std() + 0.5))),
-            float(np.log1p(np.abs(t - p).mean() / level)),
-            float((np.quantile(t, 0.95) - np.quantile(p, 0.95)) / level),
-            float((t > 2).mean() - (p > 2).mean()),
-            _flat(height, known),
-            float(np.log((bend + 0.02) / (gradient + 0.02))),
-            _stripes(height, known),
-            float(1 - known.mean()),
-            float(np.log((gradient + 0.05) / (t.std() + 0.5))),
-        ]
-    )
+    ratio = float(np.log((t.mean() + 1) / (p.mean() + 1)))
+    found = [
+        *fit.own,
+        _here(shared),
+        _prominence(shared),
+        _correlation(t, p),
+        _fine_correlation(height, prediction, known),
+        ratio,
+        abs(ratio),
+        np.log((t.std() + 0.5) / (p.std() + 0.5)),
+        np.log1p(np.abs(t - p).mean() / level),
+        (np.quantile(t, 0.95) - np.quantile(p, 0.95)) / level,
+        (t > 2).mean() - (p > 2).mean(),
+        *fit.looks,
+    ]
+    return np.array(found, np.float64)
 
 
 def _here(surface: Array) -> float:
@@ -118,7 +129,7 @@ def _fine_correlation(height: Heights, prediction: Heights, known: Mask) -> floa
     return _correlation(fine(height), fine(prediction))
 
 
-def _roughness(height: Heights, known: Mask) -> tuple[float, float]:
+def _roughness(height: Heights) -> tuple[float, float]:
     """Mean slope and mean bend of the surface, metres per pixel."""
     across, along = np.diff(height, axis=1), np.diff(height, axis=0)
     bends = np.diff(height, 2, axis=1), np.diff(height, 2, axis=0)
@@ -130,7 +141,7 @@ def _roughness(height: Heights, known: Mask) -> tuple[float, float]:
     return mean((across, along)), mean(bends)
 
 
-def _flat(height: Heights, known: Mask) -> float:
+def _flat(height: Heights) -> float:
     """The share of 4-pixel squares above ground that have one height throughout."""
     rows, columns = (side // 4 for side in height.shape)
     squares = height[: rows * 4, : columns * 4].reshape(rows, 4, columns, 4)

@@ -17,7 +17,11 @@ from assay.canopy.tiles import Heights, Mask, Tile
 from assay.core.errors import BadInput
 
 REACH = 12  # pixels: the largest shift that is looked for
-SURE = 6.0  # nats in favour of a shift before labels are moved
+SURE = 10.0  # nats in favour of a shift before labels are moved
+CLEAR = 10.0  # nats by which a tile must prefer one place to all others to need no judgement by its site
+_APART = 4  # pixels: other places are farther away than this
+# Shorter shifts may be light and lean, not misplaced labels: the duller the peak, the longer a shift must be.
+_DULL, _DULLER = 0.6, 0.25  # of the half width, and of its square in pixels
 _AREA = 30.0  # pixels that tell about as much as one independent pixel: crowns are several pixels wide
 _ROUNDS = 4  # of placing all tiles of a site by what the others say
 _COMPANY = 4  # tiles of one site that are needed to judge each by the others
@@ -48,6 +52,7 @@ class Registration:
     score: float  # nats per pixel that imagery and heights tell of one another at `shift`
     score_unmoved: float
     evidence: float  # nats by which `shift` is likelier than no shift
+    half_width: float  # pixels: how far from `shift` half of what it tells is lost
     judged_by: str  # own: the tile alone; site: the relation that the site's other tiles have
 
 
@@ -57,6 +62,7 @@ def register(
     *,
     seen: Mask | None = None,
     prediction: Heights | None = None,
+    gsd_m: float = 1.0,
     reach: int = REACH,
 ) -> Registration:
     """Place the labels `height` (H, W; NaN where unknown) on the imagery `rgb` (3, H, W).
@@ -64,7 +70,7 @@ def register(
     A height predicted from the imagery by any model helps if given, even a weak one.
     """
     visible = np.ones(height.shape, bool) if seen is None else seen
-    return _judge(own_information(_moments(rgb, visible, height, prediction, reach)), _weight(height), "own")
+    return _judge(own_information(_moments(rgb, visible, height, gsd_m, prediction, reach)), _weight(height), "own")
 
 
 def register_all(
@@ -82,17 +88,23 @@ def register_all(
 
 
 def _register_site(tiles: Sequence[Tile], predict: Callable[[Tile], Heights] | None, reach: int) -> list[Registration]:
-    found = [_moments(tile.rgb, tile.seen, tile.height, predict(tile) if predict else None, reach) for tile in tiles]
+    found = [
+        _moments(tile.rgb, tile.seen, tile.height, tile.gsd_m, predict(tile) if predict else None, reach)
+        for tile in tiles
+    ]
     own = [own_information(each) for each in found]
     weights = [_weight(tile.height) for tile in tiles]
     placed = [_judge(surface, weight, "own") for surface, weight in zip(own, weights, strict=True)]
     if len(tiles) < _COMPANY:
         return placed
+    alone = [_margin(surface) * weight >= CLEAR for surface, weight in zip(own, weights, strict=True)]
     for _ in range(_ROUNDS):
         relations = _relations(found, placed)
         placed = [
-            _judge(shared_information(each, relation), weight, "site")
-            for each, relation, weight in zip(found, relations, weights, strict=True)
+            before if clear else _judge(surface + shared_information(each, relation), weight, "site")
+            for before, clear, surface, each, relation, weight in zip(
+                placed, alone, own, found, relations, weights, strict=True
+            )
         ]
     return placed
 
@@ -108,12 +120,14 @@ def _relations(found: Sequence[Moments], placed: Sequence[Registration]) -> list
     return [(total - w * covariance) / (trust.sum() - w) for w, covariance in zip(trust, each, strict=True)]
 
 
-def _moments(rgb: NDArray[np.uint8], seen: Mask, height: Heights, prediction: Heights | None, reach: int) -> Moments:
+def _moments(
+    rgb: NDArray[np.uint8], seen: Mask, height: Heights, gsd_m: float, prediction: Heights | None, reach: int
+) -> Moments:
     known = np.isfinite(height)
     if min(height.shape) < _LEAST_SIDE or not known.any():
         raise BadInput(f"A tile of {height.shape} pixels with {int(known.sum())} labelled cannot be registered.")
     reach = min(reach, min(height.shape) // 4)
-    return moments(image_channels(rgb, seen, prediction), seen, height_channels(height), known, reach)
+    return moments(image_channels(rgb, seen, prediction), seen, height_channels(height, gsd_m), known, reach)
 
 
 def _weight(height: Heights) -> float:
@@ -129,8 +143,17 @@ def _judge(surface: Array, weight: float, judged_by: str) -> Registration:
     shift = Shift(shift.rows - reach, shift.columns - reach)
     best, unmoved = float(surface[row, column]), float(surface[reach, reach])
     evidence = (best - unmoved) * weight
-    applied = shift if evidence >= SURE else UNMOVED
-    return Registration(shift, applied, best, unmoved, evidence, judged_by)
+    half_width = math.sqrt(float((surface > (best + np.median(surface)) / 2).sum()) / math.pi)
+    sure = evidence >= SURE and shift.length > max(_DULL * half_width, _DULLER * half_width**2)
+    return Registration(shift, shift if sure else UNMOVED, best, unmoved, evidence, half_width, judged_by)
+
+
+def _margin(surface: Array) -> float:
+    """How far the best shift stands above the best one that is clearly another."""
+    rows, columns = np.indices(surface.shape)
+    row, column = np.unravel_index(int(np.argmax(surface)), surface.shape)
+    far = np.maximum(abs(rows - row), abs(columns - column)) > _APART
+    return float(surface[row, column] - surface[far].max()) if far.any() else 0.0
 
 
 def _vertex(surface: Array, row: int, column: int) -> tuple[float, float]:

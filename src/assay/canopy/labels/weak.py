@@ -17,8 +17,8 @@ from assay.core.errors import BadInput
 
 Array = NDArray[np.float64]
 
-_HIDDEN = 160
-_PIXELS = 3000  # of one tile: neighbours tell little
+_HIDDEN = 120
+_PIXELS = 1500  # of one tile: neighbours tell little
 _RIDGE = 3e-3  # of the pixels' number
 
 

@@ -1,0 +1,168 @@
+"""How well labels are registered and cleaned: labels are shifted or spoilt on purpose, and what is found is counted.
+
+    python benchmarks/labels.py register DATA [--block 128] [--sites ABBY SOAP] [--alone] [--seeds 1]
+    python benchmarks/labels.py clean DATA [--block 64] [--share 0.15]
+
+Labels are cut from the whole raster at the shifted place, so what comes in at the edge is real. One line per setting.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from assay.canopy.labels.cleaning import clean
+from assay.canopy.labels.corruption import corrupted
+from assay.canopy.labels.registration import REACH, register, register_all
+from assay.canopy.tiles import Tile, blocks, load_all, read_manifest
+
+
+def whole_tiles(data: Path, sites: list[str] | None) -> list[Tile]:
+    refs = [ref for ref in read_manifest(data) if ref.height is not None and (not sites or ref.site in sites)]
+    return load_all(refs)
+
+
+def shifted_blocks(tile: Tile, size: int, draw: np.random.Generator, longest: float) -> list[tuple[Tile, float, float]]:
+    """Blocks whose labels lie by a known whole number of pixels from the imagery: (block, rows, columns).
+
+    A tile too small for blocks with a margin is one block, and what its shifted label lacks is unknown.
+    """
+    margin = int(np.ceil(longest))
+    rows, columns = tile.shape
+    if min(rows, columns) < size + 2 * margin:
+        places = [(0, 0, rows, columns)]
+    else:
+        places = [
+            (r, c, size, size)
+            for r in range(margin, rows - size - margin + 1, size)
+            for c in range(margin, columns - size - margin + 1, size)
+        ]
+    padded = np.pad(tile.height, margin, constant_values=np.nan)
+    found = []
+    for r, c, high, wide in places:
+        length, angle = draw.uniform(0, longest), draw.uniform(0, 2 * np.pi)
+        down, right = round(length * np.sin(angle)), round(length * np.cos(angle))
+        piece = tile.crop(r, c, high, wide)
+        # Labels that lie `down` south of where they belong: at row x stands what belongs to row x - down.
+        label = padded[margin + r - down :][:high, margin + c - right :][:, :wide]
+        if piece.labelled.mean() > 0.5 and (piece.height > 2).mean() > 0.02:
+            found.append((piece.with_height(np.where(piece.seen, label, np.float32(np.nan))), down, right))
+    return found
+
+
+def measure_registration(options: argparse.Namespace) -> None:
+    tiles = whole_tiles(options.data, options.sites)
+    for longest in (8.0, 0.0):
+        for seed in range(options.seeds):
+            draw = np.random.default_rng(seed)
+            cases = [case for tile in tiles for case in shifted_blocks(tile, options.block, draw, longest)]
+            if options.limit and len(cases) > options.limit:
+                cases = [cases[k] for k in sorted(draw.choice(len(cases), options.limit, replace=False))]
+            start = time.process_time()
+            pieces = [case[0] for case in cases]
+            if options.alone:
+                found = [register(piece.rgb, piece.height, seen=piece.seen, gsd_m=piece.gsd_m) for piece in pieces]
+            else:
+                found = register_all(pieces)
+            seconds = (time.process_time() - start) / len(cases)
+            for site in sorted({piece.site for piece in pieces}):
+                left, raw, before, gained = [], [], [], []
+                for (piece, down, right), one in zip(cases, found, strict=True):
+                    if piece.site == site:
+                        before.append(np.hypot(down, right))
+                        raw.append(np.hypot(one.shift.rows - down, one.shift.columns - right))
+                        left.append(np.hypot(one.applied.rows - down, one.applied.columns - right))
+                        gained.append(one.evidence)
+                left_, raw_, before_ = np.array(left), np.array(raw), np.array(before)
+                line = {
+                    "site": site,
+                    "tiles": len(left),
+                    "longest": longest,
+                    "seed": seed,
+                    "before_within_1": round(float((before_ <= 1).mean()), 3),
+                    "within_1": round(float((left_ <= 1).mean()), 3),
+                    "found_within_1": round(float((raw_ <= 1).mean()), 3),
+                    "within_1.5": round(float((left_ <= 1.5).mean()), 3),
+                    "mean_left": round(float(left_.mean()), 2),
+                    "worse_by_half": int((left_ > before_ + 0.5).sum()),
+                    "evidence": [round(float(v), 1) for v in np.quantile(gained, [0.05, 0.5, 0.95])],
+                    "seconds_per_tile": round(seconds, 3),
+                }
+                print(json.dumps(line), flush=True)
+                if options.verbose:
+                    for (piece, down, right), one in zip(cases, found, strict=True):
+                        if piece.site == site:
+                            print(piece.name, down, right, one.shift, round(one.evidence, 1), file=sys.stderr)
+
+
+def spoil(pieces: list[Tile], share: float, seed: int) -> tuple[list[Tile], list[str]]:
+    """The pieces with a share of their labels spoilt, and what was done to each (empty: nothing)."""
+    draw = np.random.default_rng([seed, 77])  # never the draws that the cleaner makes
+    bad = set(draw.choice(len(pieces), round(share * len(pieces)), replace=False).tolist())
+    found, kinds = [], []
+    for number, piece in enumerate(pieces):
+        if number not in bad:
+            found.append(piece)
+            kinds.append("")
+            continue
+        others = [p.height for k, p in enumerate(pieces) if k != number]
+        label, kind = corrupted(piece.height, others, draw)
+        found.append(piece.with_height(np.where(piece.seen, label, np.float32(np.nan))))
+        kinds.append(kind)
+    return found, kinds
+
+
+def measure_cleaning(options: argparse.Namespace) -> None:
+    tiles = whole_tiles(options.data, options.sites)
+    pieces = [p for tile in tiles for p in blocks(tile, options.block) if p.labelled.mean() > 0.5]
+    if options.limit and len(pieces) > options.limit:
+        keep = np.random.default_rng(0).choice(len(pieces), options.limit, replace=False)
+        pieces = [pieces[k] for k in sorted(keep)]
+    for seed in range(options.seeds):
+        given, kinds = spoil(pieces, options.share, seed)
+        start = time.process_time()
+        cleaned = clean(given, seed=seed)
+        seconds = (time.process_time() - start) / len(given)
+        wrong = np.array([j.wrong for j in cleaned.judgements])
+        dropped = np.array([j.dropped for j in cleaned.judgements])
+        bad = np.array([bool(kind) for kind in kinds])
+        cut = np.quantile(wrong[~bad], 0.9)
+        by_kind = {
+            kind: f"{int((wrong[[k == kind for k in kinds]] > cut).sum())}/{kinds.count(kind)}"
+            for kind in sorted(set(kinds) - {""})
+        }
+        line = {
+            "tiles": len(given),
+            "spoilt": int(bad.sum()),
+            "seed": seed,
+            "found_at_10_percent_false_alarms": round(float((wrong[bad] > cut).mean()), 3) if bad.any() else None,
+            "dropped_bad": round(float(dropped[bad].mean()), 3) if bad.any() else None,
+            "dropped_good": round(float(dropped[~bad].mean()), 3),
+            "by_kind": by_kind,
+            "seconds_per_tile": round(seconds, 3),
+        }
+        print(json.dumps(line), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["register", "clean"])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--block", type=int, default=None)
+    parser.add_argument("--sites", nargs="*")
+    parser.add_argument("--alone", action="store_true")
+    parser.add_argument("--share", type=float, default=0.15)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--limit", type=int, default=0)
+    parser.add_argument("--verbose", action="store_true")
+    options = parser.parse_args()
+    options.block = options.block or (128 if options.what == "register" else 64)
+    assert REACH >= 8
+    (measure_registration if options.what == "register" else measure_cleaning)(options)
+
+
+if __name__ == "__main__":
+    main()
