@@ -11,7 +11,7 @@ Theorem update_right : Statement.update_right Fast.program.
 Proof.
   intros data value Hd Hlen Hv.
   destruct (update_spec [] data value Hd Hlen Hv) as (n & ws & Bs & R & Hn & -> & ->).
-  exists n. split; [|exact Hn]. eapply computes_intro; [reflexivity| |exact R]. left. reflexivity.
+  rewrite <- Hn. eapply computes_intro; [reflexivity| |exact R]. left. reflexivity.
 Qed.
 
 Theorem join_right : Statement.join_right Fast.program.

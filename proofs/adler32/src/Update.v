@@ -16,10 +16,17 @@ Proof.
   intros H. unfold high, base. change 65535 with (Z.ones 16). rewrite Z.land_ones, Z.shiftr_div_pow2 by lia. reflexivity.
 Qed.
 
+(** One more batch: only the last may be shorter than 5552 bytes. *)
+Lemma one_more_batch i j : i mod 5552 = 0 -> i < j <= i + 5552 -> (j + 5551) / 5552 = (i + 5551) / 5552 + 1.
+Proof. intros. Z.to_euclidean_division_equations. lia. Qed.
+
+Lemma full_batch i j : i mod 5552 = 0 -> j = i + 5552 -> j mod 5552 = 0.
+Proof. intros. Z.to_euclidean_division_equations. lia. Qed.
+
 Lemma update_spec T data value :
   bytes data -> zlen data < 2 ^ 63 -> word W64 value ->
   exists n ws Bs, runs T [Fast.batch] Fast.update [zlen data; value] [Arr W8 false data] n ws Bs /\
-    (0 <= n <= 5 * zlen data + 40 /\ ws = [Statement.update value data] /\ Bs = [Arr W8 false data]).
+    (n = 4 * zlen data + 7 * ((zlen data + 5551) / 5552) + 4 /\ ws = [Statement.update value data] /\ Bs = [Arr W8 false data]).
 Proof.
   unfold bytes. intros Hd Hlen Hv. change (2 ^ 63) with 9223372036854775808 in Hlen.
   pose proof (zlen_nonneg data) as Hpos.
@@ -32,7 +39,7 @@ Proof.
        s = State [("size", Some (zlen data)); ("value", Some value);
                   ("a", Some (s1 i)); ("b", Some (s2 i)); ("i", Some i); ("stop", old)]%string
                  (("data"%string, Arr W8 false data) :: T) /\
-       0 <= i <= zlen data /\ 0 <= c <= 5 * i + 20 /\ (i < zlen data -> c <= 5 * i + 4))
+       0 <= i <= zlen data /\ c = 4 * i + 7 * ((i + 5551) / 5552) + 3 /\ (i < zlen data -> i mod 5552 = 0))
     (fun g : Z * option Z => zlen data - fst g) (0, @None Z).
   - repeat split; lia.
   - intros [i old] s c (-> & Hi & Hc & Hc'). cbn [fst]. split; [lia|].
@@ -59,7 +66,8 @@ Proof.
       vc; try discriminate.
       exists (j, Some j). cbn [fst]. split; [lia|]. split.
       * unfold s1, s2. rewrite E. reflexivity.
-      * repeat split; lia.
+      * split; [lia|]. specialize (Hc' Hlt). rewrite (one_more_batch i j Hc') by lia. split; [lia|].
+        intros Hj'. exact (full_batch i j Hc' (Hfull Hj')).
     + assert (i = zlen data) by lia. subst i.
       assert (E : Statement.update value data = s2 (zlen data) * 65536 + s1 (zlen data)).
       { unfold s1, s2. rewrite ztake_all by lia. apply update_halves. }

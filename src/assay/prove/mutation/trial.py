@@ -164,6 +164,9 @@ class Workshop:
             told = prover.printed()[1]
             if told:
                 return "killed", "optimised", told[0].message
+        if any(t.name == mutant.definition and t.role == "witness" for t in prover.component.manifest.theorems):
+            said = "Only a witness changed, and what it says now is proved as well: the other statements are the same."
+            return "equivalent", "another witness", said
         how = compare_statements(self.base, prover, mutant.path)
         if how == "same":
             return "equivalent", "proved", "Each statement is proved to say the same with the change and without it."
