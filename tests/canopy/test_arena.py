@@ -11,6 +11,8 @@ import pytest
 
 from assay.canopy import tasks
 from assay.canopy.tiles import read_manifest
+from assay.canopy.workplace import lay_out
+from assay.core.sandbox import Spec, open_sandbox
 from assay.core.store import open_store
 
 HONEST = "python -m assay.canopy.demo.honest 40"
@@ -51,7 +53,7 @@ def test_an_honest_model_is_accepted_and_verifies_again(home: Path) -> None:
     [
         ("true", "There is no folder final_model"),
         ("mkdir final_model", "has no model.json and no model.safetensors"),
-        ("mkdir final_model; cd final_model; echo {} > model.json; echo > model.safetensors", "cannot be measured"),
+        ("mkdir final_model; cd final_model; echo {} > model.json; echo > model.safetensors", "does not declare a model"),
         ("ln -s /etc final_model", "There is no folder final_model"),
     ],
 )
@@ -61,12 +63,19 @@ def test_what_cannot_be_measured_is_refused_in_one_sentence(home: Path, worker: 
     assert message in ended.stderr and "Traceback" not in ended.stderr
 
 
-def test_a_worker_sees_no_hidden_site(home: Path) -> None:
-    look = 'ls /task/tiles/tiles; python -c "import assay.canopy.synthetic" && echo drawn; exit 7'
-    ended = assay(home, "run", "canopy/smoke", "--worker", f"sh -c '{look}'", "--json")
-    assert ended.returncode == 2
-    transcripts = list(home.rglob("transcript*"))
-    said = "".join(path.read_text(errors="replace") for path in transcripts if path.is_file())
+def test_a_worker_sees_no_hidden_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+    workspace, shelf = tmp_path / "workspace", tmp_path / "shelf"
+    workspace.mkdir()
+    shelf.mkdir()
+    task, store = tasks.find("smoke"), open_store(None)
+    place = lay_out(task, tasks.stage(task, store), store, workspace, shelf, confined=True)
+    spec = Spec(workspace, task.budget, place.mounts, hidden=place.hidden, environment=dict(place.environment))
+    look = (
+        "ls /task/tiles/tiles; python -c 'from assay.canopy.synthetic import scene' && echo drawn; find / -name 'S10*'"
+    )
+    open_sandbox().run(["sh", "-c", look], spec, transcript=tmp_path / "transcript")
+    said = (tmp_path / "transcript").read_text()
     assert "S000_00_rgb.tif" in said
     assert "S100" not in said and "drawn" not in said
 
@@ -103,3 +112,26 @@ def test_users_tiles_become_a_task_whose_test_sites_are_hidden_whole(
     given = [entry.path for entry in store.tree(inputs[tasks.GIVEN]).entries]
     assert not [path for path in given if "S002" in path]
     assert [path for path in given if "S001" in path]
+
+
+def test_tasks_are_listed_without_the_packages_of_this_arena(tmp_path: Path) -> None:
+    """Somebody who installed another arena alone can still see what there is."""
+    program = "\n".join(
+        (
+            "import sys",
+            "class Missing:",
+            "    def find_spec(self, name, path=None, target=None):",
+            "        if name.split('.')[0] in ('rasterio', 'affine', 'laspy', 'scipy', 'pystac'):",
+            "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)",
+            "sys.meta_path.insert(0, Missing())",
+            "sys.argv = ['assay', 'tasks', 'canopy/*']",
+            "from assay.cli import main",
+            "main()",
+        )
+    )
+    environment = {**os.environ, "ASSAY_HOME": str(tmp_path / "home"), "ASSAY_DATA": ""}
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "canopy/drawn" in ended.stdout

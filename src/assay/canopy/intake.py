@@ -16,7 +16,7 @@ from assay.core.task import Run, Submission, Task
 
 FILES = frozenset({"model.safetensors", "model.json"})
 MAX_MODEL = 4 << 30  # bytes: three times a ViT-L with its decoder in float32
-_MODEL_LIMITS = TreeLimits(files=16, total_bytes=MAX_MODEL, file_bytes=MAX_MODEL)
+_MODEL_LIMITS = TreeLimits(files=1000, total_bytes=MAX_MODEL, file_bytes=MAX_MODEL)
 
 
 def take(task: Task, inputs: Mapping[str, Digest], store: Store, folder: Path, run: Run) -> Digest:
@@ -52,7 +52,8 @@ def check(folder: Path) -> None:
     try:
         load(folder)
     except AssayError as error:
-        raise Refused(f"{FINAL_MODEL} is not a model that can be measured: {error}") from None
+        why = str(error).replace(str(folder), FINAL_MODEL)
+        raise Refused(f"{FINAL_MODEL} is not a model that can be measured: {why}") from None
 
 
 def _copy(place: Path, dest: Path) -> None:
@@ -67,5 +68,7 @@ def _copy(place: Path, dest: Path) -> None:
             while chunk := os.read(file.descriptor, 1 << 20):
                 copy.write(chunk)
     missing = sorted(FILES - {path.name for path in dest.iterdir()})
+    if len(missing) == len(FILES) and place.name != FINAL_MODEL:
+        raise Refused(f"There is no folder {FINAL_MODEL}: leave the model in it.")
     if missing:
         raise Refused(f"{FINAL_MODEL} has no {' and no '.join(missing)}: write it with assay.canopy.model.save.")

@@ -111,7 +111,7 @@ def _words_of(layouts: Sequence[NDArray[np.generic]]) -> Words:
             if layout.dtype == np.dtype("<f4"):
                 windows = windows[:, ::4]  # two neighbouring heights
             rows.append(_sampled(np.ascontiguousarray(windows).view("<u8").ravel()))
-    return np.unique(np.concatenate(rows))
+    return np.asarray(np.unique(np.concatenate(rows)), dtype=np.uint64)
 
 
 def _turns(layout: NDArray[np.generic]) -> list[NDArray[np.generic]]:
@@ -126,7 +126,7 @@ def _sampled(words: NDArray[np.uint64]) -> Words:
         kept = words[((words * _ODD) >> np.uint64(64 - _SAMPLE)) == 0]
     octets = np.sort(kept.astype("<u8").view(np.uint8).reshape(-1, 8), axis=1)
     distinct = 1 + (np.diff(octets, axis=1) > 0).sum(axis=1)
-    return kept[distinct >= 5].astype(np.uint64)
+    return np.asarray(kept[distinct >= 5], dtype=np.uint64)
 
 
 def _read(descriptor: int) -> bytes:

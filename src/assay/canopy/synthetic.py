@@ -89,7 +89,7 @@ def _noise(draw: np.random.Generator, size: int, length: float) -> Array:
     low, part = at.astype(int), at - at.astype(int)
     part = part * part * (3 - 2 * part)
     rows = grid[low] * (1 - part)[:, None] + grid[low + 1] * part[:, None]
-    return (rows[:, low] * (1 - part) + rows[:, low + 1] * part).astype(np.float32)
+    return np.asarray(rows[:, low] * (1 - part) + rows[:, low + 1] * part, dtype=np.float32)
 
 
 def _trees(
@@ -135,7 +135,7 @@ def _light(height: Array, about: _Site, gsd_m: float) -> Array:
         nearer = np.roll(height, (-dy, -dx), axis=(0, 1)) - step * gsd_m * about.slope
         blocked = np.maximum(blocked, nearer)
     shade = np.clip((blocked - height) / 1.5, 0, 1)
-    return (np.clip(facing, 0.12, 1) * (1 - (1 - _SOFT) * shade)).astype(np.float32)
+    return np.asarray(np.clip(facing, 0.12, 1) * (1 - (1 - _SOFT) * shade), dtype=np.float32)
 
 
 def _colours(

@@ -26,6 +26,7 @@ GIVEN, HIDDEN = "given", "hidden"
 DRAWN_SITES = {"train": range(12), "val": range(12, 15), "test": range(100, 108)}
 DRAWN_TILES = 4  # of each site
 DRAWN_VERSION = 1  # of how forests are drawn
+MANIFEST = "manifest.csv"  # as assay.canopy.tiles has it; that one needs rasterio, and tasks are listed without
 _MAX_STAGED = 1 << 16
 
 
@@ -111,7 +112,7 @@ def _copy(place: Path) -> None:
     source = _tiles_folder()
     if source is None:
         raise Unavailable("canopy/lidar needs a folder of tiles with a manifest: name the folder above it with --data.")
-    from assay.canopy.tiles import MANIFEST, read_manifest
+    from assay.canopy.tiles import read_manifest
 
     hidden = {ref.site for ref in read_manifest(source) if ref.split == "test"}
     with (source / MANIFEST).open(encoding="utf-8-sig", newline="") as file:
@@ -132,8 +133,6 @@ def _copy(place: Path) -> None:
 
 def _tiles_folder() -> Path | None:
     """The first data folder with tiles: itself, or its folder `canopy`."""
-    from assay.canopy.tiles import MANIFEST
-
     places = (place for folder in data_folders() for place in (folder / "canopy", folder))
     return next((place for place in places if (place / MANIFEST).is_file()), None)
 
@@ -145,8 +144,6 @@ def _drawn(name: str) -> Task:
 
 
 def _lidar(folder: Path) -> Task:
-    from assay.canopy.tiles import MANIFEST
-
     about = {"source": "folder", "data": digest_file(folder / MANIFEST)}
     return _task("lidar", "real tiles with lidar heights", about, wall_seconds=3600)
 

@@ -1,4 +1,4 @@
-"""`assay canopy demo`: the whole arena in minutes. A model is trained in a sandbox, measured, signed, and maps a scene."""
+"""`assay canopy demo`: the whole arena in minutes. A model is trained in a sandbox, measured, signed; then it maps."""
 
 from pathlib import Path
 from typing import Annotated
