@@ -53,7 +53,7 @@ def test_an_honest_model_is_accepted_and_verifies_again(home: Path) -> None:
     [
         ("true", "There is no folder final_model"),
         ("mkdir final_model", "has no model.json and no model.safetensors"),
-        ("mkdir final_model; cd final_model; echo {} > model.json; echo > model.safetensors", "does not declare a model"),
+        ("mkdir final_model; cd final_model; echo {} > model.json; echo > model.safetensors", "not declare a model"),
         ("ln -s /etc final_model", "There is no folder final_model"),
     ],
 )
