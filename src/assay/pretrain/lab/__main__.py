@@ -27,6 +27,7 @@ Seeds = Annotated[int, typer.Option(min=1)]
 Peers = Annotated[int, typer.Option(min=3)]
 Tokens = Annotated[int, typer.Option(min=1, help="Of all peers together, rounded up to whole rounds of 60 steps.")]
 Sequences = Annotated[int, typer.Option(min=1, help="Per peer and inner step.")]
+InnerSteps = Annotated[int, typer.Option("--inner-steps", min=1, help="H: inner steps of a round, a divisor of 60.")]
 Model = Annotated[str, typer.Option(help=f"One of {', '.join(MODELS)}.")]
 Docs = Annotated[Path | None, typer.Option(help="The docs folder, to write the table (and the plot) into.")]
 
@@ -44,13 +45,16 @@ def compare(
     peers: Peers = 8,
     tokens: Tokens = 307_200,
     sequences: Sequences = 2,
+    inner_steps: InnerSteps = 5,
     model: Model = "5m",
     jobs: Jobs = 2,
     docs: Docs = None,
     json_: Json = False,
 ) -> None:
     """SparseLoCo, DiLoCo and data-parallel AdamW at equal tokens."""
-    cases = list(experiments.compare(_base(model, peers, tokens, sequences), seeds, experiments.read_tuned(out_)))
+    cases = list(
+        experiments.compare(_base(model, peers, tokens, sequences, inner_steps), seeds, experiments.read_tuned(out_))
+    )
     rows = _run(cases, out_, data, jobs, json_, report.compare_table, docs, "compare", _IMAGE)
     plot = (docs / _PLOT) if docs else out_ / "compare.svg"
     report.plot_comparison(rows, plot, report.Network())
@@ -65,13 +69,16 @@ def trend(
     peers: Peers = 8,
     tokens: Tokens = 245_760,
     sequences: Sequences = 2,
+    inner_steps: InnerSteps = 5,
     model: Model = "tiny",
     jobs: Jobs = 2,
     docs: Docs = None,
     json_: Json = False,
 ) -> None:
     """The comparison with half as many tokens to four times as many: where the differences go."""
-    cases = list(experiments.trend(_base(model, peers, tokens, sequences), seeds, experiments.read_tuned(out_)))
+    cases = list(
+        experiments.trend(_base(model, peers, tokens, sequences, inner_steps), seeds, experiments.read_tuned(out_))
+    )
     _run(cases, out_, data, jobs, json_, report.trend_table, docs, "trend")
 
 
@@ -84,13 +91,16 @@ def ablate(
     peers: Peers = 8,
     tokens: Tokens = 245_760,
     sequences: Sequences = 2,
+    inner_steps: InnerSteps = 5,
     model: Model = "tiny",
     jobs: Jobs = 2,
     docs: Docs = None,
     json_: Json = False,
 ) -> None:
     """One setting of SparseLoCo changed at a time."""
-    cases = list(experiments.ablate(_base(model, peers, tokens, sequences), seeds, experiments.read_tuned(out_)))
+    cases = list(
+        experiments.ablate(_base(model, peers, tokens, sequences, inner_steps), seeds, experiments.read_tuned(out_))
+    )
     _run(cases, out_, data, jobs, json_, report.ablation_table, docs, "ablate")
 
 
@@ -102,6 +112,7 @@ def tune(
     peers: Peers = 8,
     tokens: Tokens = 245_760,
     sequences: Sequences = 2,
+    inner_steps: InnerSteps = 5,
     model: Model = "tiny",
     jobs: Jobs = 2,
     docs: Docs = None,
@@ -109,7 +120,7 @@ def tune(
     json_: Json = False,
 ) -> None:
     """A grid of rates for each method, on a seed that no comparison uses. The best are used by what runs into OUT."""
-    cases = list(experiments.tune(_base(model, peers, tokens, sequences), wide))
+    cases = list(experiments.tune(_base(model, peers, tokens, sequences, inner_steps), wide))
     mark = "wide" if wide else "tune"
     rows = _run(cases, out_, data, jobs, json_, report.tuning_table, docs, mark)
     experiments.write_tuned(out_, rows)
@@ -123,13 +134,16 @@ def robust(
     seeds: Seeds = 1,
     tokens: Tokens = 245_760,
     sequences: Sequences = 2,
+    inner_steps: InnerSteps = 5,
     model: Model = "tiny",
     jobs: Jobs = 2,
     docs: Docs = None,
     json_: Json = False,
 ) -> None:
     """The aggregates with two of eight peers attacking."""
-    cases = list(experiments.robust(_base(model, 8, tokens, sequences), seeds, experiments.read_tuned(out_)))
+    cases = list(
+        experiments.robust(_base(model, 8, tokens, sequences, inner_steps), seeds, experiments.read_tuned(out_))
+    )
     _run(cases, out_, data, jobs, json_, report.robust_table, docs, "robust")
 
 
@@ -144,7 +158,7 @@ def probe(
 ) -> None:
     """What each aggregate makes of each attack in single rounds; quick."""
     use_folders(data or [])
-    base = _base(model, 8, 1, 1)
+    base = _base(model, 8, 1, 1, 5)
     steps = rounds * base.inner_steps
     settings = base.model_copy(update={"steps": steps, "seed": seed, "warmup": steps // 8})
     looked = probing.Probe(settings, read_text(data or []))
@@ -170,10 +184,16 @@ def gradients(
         out.print(f"{path}: validation loss {loss:.4f}", markup=False, soft_wrap=True)
 
 
-def _base(model: str, peers: int, tokens: int, sequences: int) -> Settings:
+def _base(model: str, peers: int, tokens: int, sequences: int, inner_steps: int) -> Settings:
     if model not in MODELS:
         raise BadInput(f"There is no model {model[:40]!r} in the laboratory: choose from {', '.join(MODELS)}.")
-    one = Settings(method="sparseloco", model=model, peers=peers, sequences=sequences, steps=_ROUND)
+    if _ROUND % inner_steps:
+        raise BadInput(
+            f"H is {inner_steps}: give a divisor of {_ROUND}, so that every run is a whole number of rounds."
+        )
+    one = Settings(
+        method="sparseloco", model=model, peers=peers, sequences=sequences, inner_steps=inner_steps, steps=_ROUND
+    )
     rounds = -(-tokens // one.tokens)
     return one.model_copy(update={"steps": rounds * _ROUND, "warmup": min(60, rounds * _ROUND // 8)})
 
