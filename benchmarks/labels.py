@@ -17,7 +17,7 @@ import numpy as np
 from assay.canopy.labels.cleaning import clean
 from assay.canopy.labels.corruption import corrupted
 from assay.canopy.labels.registration import REACH, register, register_all
-from assay.canopy.tiles import Tile, blocks, load_all, read_manifest
+from assay.canopy.tiles import Tile, load_all, pieces, read_manifest
 
 
 def whole_tiles(data: Path, sites: list[str] | None) -> list[Tile]:
@@ -62,13 +62,13 @@ def measure_registration(options: argparse.Namespace) -> None:
             if options.limit and len(cases) > options.limit:
                 cases = [cases[k] for k in sorted(draw.choice(len(cases), options.limit, replace=False))]
             start = time.process_time()
-            pieces = [case[0] for case in cases]
+            given = [case[0] for case in cases]
             if options.alone:
-                found = [register(piece.rgb, piece.height, seen=piece.seen, gsd_m=piece.gsd_m) for piece in pieces]
+                found = [register(piece.rgb, piece.height, seen=piece.seen, gsd_m=piece.gsd_m) for piece in given]
             else:
-                found = register_all(pieces)
+                found = register_all(given)
             seconds = (time.process_time() - start) / len(cases)
-            for site in sorted({piece.site for piece in pieces}):
+            for site in sorted({piece.site for piece in given}):
                 left, raw, before, gained = [], [], [], []
                 for (piece, down, right), one in zip(cases, found, strict=True):
                     if piece.site == site:
@@ -98,17 +98,17 @@ def measure_registration(options: argparse.Namespace) -> None:
                             print(piece.name, down, right, one.shift, round(one.evidence, 1), file=sys.stderr)
 
 
-def spoil(pieces: list[Tile], share: float, seed: int) -> tuple[list[Tile], list[str]]:
+def spoil(given: list[Tile], share: float, seed: int) -> tuple[list[Tile], list[str]]:
     """The pieces with a share of their labels spoilt, and what was done to each (empty: nothing)."""
     draw = np.random.default_rng([seed, 77])  # never the draws that the cleaner makes
-    bad = set(draw.choice(len(pieces), round(share * len(pieces)), replace=False).tolist())
+    bad = set(draw.choice(len(given), round(share * len(given)), replace=False).tolist())
     found, kinds = [], []
-    for number, piece in enumerate(pieces):
+    for number, piece in enumerate(given):
         if number not in bad:
             found.append(piece)
             kinds.append("")
             continue
-        others = [p.height for k, p in enumerate(pieces) if k != number]
+        others = [p.height for k, p in enumerate(given) if k != number]
         label, kind = corrupted(piece.height, others, draw)
         found.append(piece.with_height(np.where(piece.seen, label, np.float32(np.nan))))
         kinds.append(kind)
@@ -117,28 +117,28 @@ def spoil(pieces: list[Tile], share: float, seed: int) -> tuple[list[Tile], list
 
 def measure_cleaning(options: argparse.Namespace) -> None:
     tiles = whole_tiles(options.data, options.sites)
-    pieces = [p for tile in tiles for p in blocks(tile, options.block) if p.labelled.mean() > 0.5]
-    if options.limit and len(pieces) > options.limit:
-        keep = np.random.default_rng(0).choice(len(pieces), options.limit, replace=False)
-        pieces = [pieces[k] for k in sorted(keep)]
+    cut = [piece for tile in tiles for piece in pieces(tile, options.block)]
+    if options.limit and len(cut) > options.limit:
+        keep = np.random.default_rng(0).choice(len(cut), options.limit, replace=False)
+        cut = [cut[k] for k in sorted(keep)]
     for seed in range(options.seeds):
-        given, kinds = spoil(pieces, options.share, seed)
+        given, kinds = spoil(cut, options.share, seed)
         start = time.process_time()
         cleaned = clean(given, seed=seed)
         seconds = (time.process_time() - start) / len(given)
         wrong = np.array([j.wrong for j in cleaned.judgements])
         dropped = np.array([j.dropped for j in cleaned.judgements])
         bad = np.array([bool(kind) for kind in kinds])
-        cut = np.quantile(wrong[~bad], 0.9)
+        bar = np.quantile(wrong[~bad], 0.9)
         by_kind = {
-            kind: f"{int((wrong[[k == kind for k in kinds]] > cut).sum())}/{kinds.count(kind)}"
+            kind: f"{int((wrong[[k == kind for k in kinds]] > bar).sum())}/{kinds.count(kind)}"
             for kind in sorted(set(kinds) - {""})
         }
         line = {
             "tiles": len(given),
             "spoilt": int(bad.sum()),
             "seed": seed,
-            "found_at_10_percent_false_alarms": round(float((wrong[bad] > cut).mean()), 3) if bad.any() else None,
+            "found_at_10_percent_false_alarms": round(float((wrong[bad] > bar).mean()), 3) if bad.any() else None,
             "dropped_bad": round(float(dropped[bad].mean()), 3) if bad.any() else None,
             "dropped_good": round(float(dropped[~bad].mean()), 3),
             "by_kind": by_kind,

@@ -200,6 +200,23 @@ def blocks(tile: Tile, size: int, *, stride: int | None = None, least_labelled: 
     return found
 
 
+def pieces(tile: Tile, size: int, *, least_labelled: float = 0.5) -> list[Tile]:
+    """The tile cut into parts of about `size` pixels, every pixel in one of them, without those that lack labels."""
+    found = []
+    for top, bottom in _cuts(tile.shape[0], size):
+        for left, right in _cuts(tile.shape[1], size):
+            piece = tile.crop(top, left, bottom - top, right - left)
+            if piece.labelled.mean() >= least_labelled:
+                found.append(piece)
+    return found
+
+
+def _cuts(length: int, size: int) -> list[tuple[int, int]]:
+    count = max(1, round(length / size))
+    ends = [round(k * length / count) for k in range(count + 1)]
+    return list(zip(ends[:-1], ends[1:], strict=True))
+
+
 def _starts(length: int, size: int, stride: int) -> list[int]:
     last = length - size
     return sorted({*range(0, last + 1, stride), last})

@@ -1,22 +1,22 @@
 """The commands as a user meets them: one document, a page, sentences for what is wrong."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from assay.canopy.cli import app
 from assay.canopy.labels.folder import write_folder
 from assay.canopy.tiles import read_manifest
 from tests.canopy import scenes
 
 
-def assay(*arguments: str | Path, ok: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "assay.cli", "canopy", *map(str, arguments)]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert found.returncode == ok, found.stderr[-2000:]
+def assay(*arguments: str | Path, ok: int = 0) -> Result:
+    found = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert found.exit_code == ok, found.output[-2000:]
     return found
 
 

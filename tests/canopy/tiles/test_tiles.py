@@ -9,7 +9,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from assay.canopy.tiles import Tile, TileRef, blocks, by_site, hold_out, read_manifest, read_points, site_folds
+from assay.canopy.tiles import Tile, TileRef, blocks, by_site, hold_out, pieces, read_manifest, read_points, site_folds
 from assay.core.errors import AssayError, BadInput, Corrupt, LimitExceeded
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "canopy"
@@ -99,6 +99,14 @@ def test_blocks_cover_a_tile_to_its_edge_and_leave_out_what_has_no_label(tmp_pat
     height = tile.height.copy()
     height[:12] = np.nan
     assert {piece.name for piece in blocks(tile.with_height(height), 12)} == {f"a1@8,{c}" for c in (0, 12, 18)}
+
+
+def test_pieces_hold_every_pixel_once(tmp_path: Path) -> None:
+    manifest(tmp_path, pair(tmp_path, "a1"))
+    tile = one(tmp_path).load().with_height(np.arange(600, dtype=np.float32).reshape(20, 30) / 10)
+    found = pieces(tile, 8)
+    assert sorted(np.concatenate([piece.height.ravel() for piece in found])) == sorted(tile.height.ravel())
+    assert {max(piece.shape) for piece in found} <= {7, 8, 10} and len(found) == 8
 
 
 def test_no_site_is_trained_on_and_tested_on(tmp_path: Path) -> None:

@@ -128,7 +128,9 @@ def register(data: Data, out_: Out, json_: Json = False) -> None:
 def clean(
     data: Data,
     out_: Out,
-    block: Annotated[int, typer.Option(min=32, max=1024, help="Pixels: larger tiles are judged in such blocks.")] = 64,
+    block: Annotated[
+        int, typer.Option(min=32, max=1024, help="Pixels: larger tiles are judged in parts of about this size.")
+    ] = 64,
     false_alarms: Annotated[float, typer.Option(help="At most about this share of good labels is given up.")] = 0.1,
     html: Html = None,
     seed: Annotated[int, typer.Option(min=0, help="What the draws depend on.")] = 0,
@@ -138,25 +140,23 @@ def clean(
     from assay.canopy.labels.cleaning import clean as run
     from assay.canopy.labels.folder import without, write_folder
     from assay.canopy.labels.report import cleaning_page
-    from assay.canopy.tiles import blocks, load_all, read_manifest
+    from assay.canopy.tiles import load_all, pieces, read_manifest
     from assay.web.page import write_page
 
     tiles = load_all([ref for ref in read_manifest(data) if ref.height is not None])
-    pieces = [piece for tile in tiles for piece in blocks(tile, block)]
-    cleaned = run(pieces, false_alarms=false_alarms, seed=seed)
-    dropped = [piece for piece, judged in zip(pieces, cleaned.judgements, strict=True) if judged.dropped]
+    cut = [piece for tile in tiles for piece in pieces(tile, block)]
+    cleaned = run(cut, false_alarms=false_alarms, seed=seed)
+    dropped = [piece for piece, judged in zip(cut, cleaned.judgements, strict=True) if judged.dropped]
     write_folder(out_, [without(tile, dropped) for tile in tiles])
     document = {**cleaned.to_json(), "out": str(out_.absolute())}
     (out_ / "cleaning.json").write_text(json.dumps(document, indent=1) + "\n")
     if html is not None:
-        write_page(html, cleaning_page(cleaned, pieces, data.name))
+        write_page(html, cleaning_page(cleaned, cut, data.name))
         document["page"] = str(html.absolute())
     if json_:
         emit(document)
     else:
-        out.print(
-            f"{len(dropped)} of {len(pieces)} labels were dropped: {out_.absolute()}", markup=False, soft_wrap=True
-        )
+        out.print(f"{len(dropped)} of {len(cut)} labels were dropped: {out_.absolute()}", markup=False, soft_wrap=True)
         for name, total, gone in cleaned.by_height():
             out.print(f"  mean height {name}: {gone} of {total}")
     finish(True)

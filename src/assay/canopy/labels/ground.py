@@ -20,6 +20,7 @@ CELL = 1.0  # metres, of the lowest surface
 WINDOW = 20.0  # metres: the half width of the largest object that is no ground
 SLOPE = 0.2  # metres per metre that the ground may rise within a window
 NEAR = 0.5  # metres between a ground return and the surface
+_FOOT = 1  # cells around an object that are no ground either
 _STEEPER = 1.25  # metres of tolerance added per metre per metre of slope
 _SPREAD = 20.0  # metres: classified ground must be present in cells of this size ...
 _SHARE = 0.5  # ... for at least this share of those that have returns
@@ -87,6 +88,8 @@ def filtered(x: Array, y: Array, z: Array) -> NDArray[np.bool_]:
         opened = _opened(before, radius)
         objects |= before - opened > SLOPE * radius * CELL
         before = opened
+    # What lies at an object's foot is too low to be noticed, and would lift the ground.
+    objects = ndimage.binary_dilation(objects, iterations=_FOOT)
     bare = np.where(objects | ~known, np.nan, surface)
     ground = _interpolated(bare)
     steep = np.hypot(*np.gradient(ground, CELL))
