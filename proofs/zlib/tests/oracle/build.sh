@@ -1,16 +1,17 @@
 #!/bin/sh
-# Builds the oracle into the folder given: coqc and ocamlfind are needed. Run it in this folder.
+# Builds the reference decoder as a program, `oracle`, in the folder given: coqc and ocamlopt are needed.
 set -eu
-to=$1
 here=$(cd "$(dirname "$0")" && pwd)
-mkdir -p "$to"
-cp -r "$here/../../../lib" "$here/../../../zlib" "$to/"
-cd "$to/zlib"
-q="-Q ../lib VerifiedC -Q trusted ZlibTrusted -Q src Zlib"
-for f in Words; do coqc -Q ../lib VerifiedC "../lib/$f.v"; done
-for f in trusted/Rfc1951 trusted/Claims src/Reader src/Canonical src/Inflate; do coqc $q "$f.v"; done
+mkdir -p "$1"
+to=$(cd "$1" && pwd)
+cp -r "$here/../../../lib" "$here/../../../adler32" "$here/../../../zlib" "$to/"
 cd "$to"
-coqc -Q lib VerifiedC -Q zlib/trusted ZlibTrusted -Q zlib/src Zlib "$here/Extract.v" -o "$to/Extract.vo"
+q="-Q lib VerifiedC -Q adler32/trusted Adler32Trusted -Q zlib/trusted ZlibTrusted -Q zlib/src Zlib"
+for f in lib/Words lib/Syntax lib/Semantics adler32/trusted/Statement zlib/trusted/Rfc1951 zlib/trusted/Rfc1950 \
+         zlib/trusted/Claims zlib/src/Reader zlib/src/Canonical zlib/src/Inflate; do
+  coqc $q "$f.v"
+done
+cp "$here/Extract.v" "$here/main.ml" .
+coqc $q Extract.v
 rm -f oracle.mli
-cp "$here/main.ml" .
-ocamlfind ocamlopt -w -a -O3 oracle.ml main.ml -o oracle 2>/dev/null || ocamlopt -w -a oracle.ml main.ml -o oracle
+ocamlopt -w -a oracle.ml main.ml -o oracle

@@ -1,0 +1,169 @@
+(** Fill.v: the procedure of Fast.v that makes a table of a code: [zlib_fill]; and [zlib_build], which makes all of it.
+    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+From Coq Require Import ZArith Lia Bool String List.
+From VerifiedC Require Import Words Syntax Semantics Wp Tactics.
+From ZlibTrusted Require Import Rfc1951 Claims.
+From Zlib Require Import Reader Canonical Emit Lookup Build.
+From Zlib Require Fast.
+Import ListNotations.
+Open Scope Z_scope.
+
+(** * [zlib_fill] *)
+
+Lemma low_first_value c m : low_first (length c) (value c + 2 ^ zlen c * m) = c.
+Proof.
+  induction c as [|b t IH]; [reflexivity|]. cbn [length low_first value].
+  rewrite zlen_cons, Z.pow_add_r by (pose proof (zlen_nonneg t); lia). change (2 ^ 1) with 2.
+  replace (b2z b + 2 * value t + 2 ^ zlen t * 2 * m) with (b2z b + 2 * (value t + 2 ^ zlen t * m)) by ring.
+  f_equal.
+  - rewrite Z.odd_add_mul_2. destruct b; reflexivity.
+  - assert (E : (b2z b + 2 * (value t + 2 ^ zlen t * m)) / 2 = value t + 2 ^ zlen t * m).
+    { pose proof (b2z_bound b). symmetry. apply Z.div_unique with (b2z b); lia. }
+    rewrite E. exact IH.
+Qed.
+
+(** What a table of [width] bits says is true; where it says nothing, the search will. *)
+Definition tells (ls meaning : list Z) (width : Z) (table : list Z) : Prop :=
+  forall i, 0 <= i < 2 ^ width ->
+    znth table i = 0 \/
+    exists s k, (1 <= k <= 15)%nat /\ Z.of_nat k <= width /\ codeword ls s (low_first k i) /\
+                znth table i = Z.lor (znth meaning s) (Z.of_nat k).
+
+Section Fill.
+Variables (ls counts sym meaning table : list Z) (width : Z) (T : list (ident * arr)) (G : list proc).
+Hypotheses (HH : holds ls counts sym) (HM : meanings ls meaning) (HR : roomy ls) (Hsmall : zlen ls <= 320).
+Hypotheses (Hwidth : 1 <= width <= 15) (Htable : 2 ^ width <= zlen table) (Hlong : zlen table < 2 ^ 32).
+Hypotheses (Wt : words W32 table).
+
+Definition fill_state (i code index k limit r e : option Z) (tb : list Z) : state :=
+  State [("width", Some width); ("size", Some (2 ^ width)); ("i", i); ("code", code); ("index", index); ("k", k);
+         ("limit", limit); ("r", r); ("e", e)]%string
+        (("count", Arr W16 false counts) :: ("sym", Arr W16 false sym) :: ("meaning", Arr W32 false meaning) ::
+         ("table", Arr W32 true tb) :: T)%string.
+
+Definition good_table (tb : list Z) : Prop := zlen tb = zlen table /\ words W32 tb /\ tells ls meaning width tb.
+
+Lemma good_table_set tb c s m : good_table tb -> codeword ls s c -> zlen c <= width -> 0 <= m ->
+  value c + 2 ^ zlen c * m < 2 ^ width ->
+  good_table (zset tb (value c + 2 ^ zlen c * m) (Z.lor (znth meaning s) (zlen c))).
+Proof.
+  intros (L & W & H) Hc Hw Hm Hr. pose proof (value_bound c) as V.
+  destruct HM as [HM1 HM2]. destruct (HM2 s (codeword_range _ _ _ Hc)) as [Mr _].
+  assert (P : 0 <= 2 ^ zlen c * m) by (apply Z.mul_nonneg_nonneg; [apply Z.pow_nonneg; lia|exact Hm]).
+  assert (K : (1 <= length c <= 15)%nat).
+  { pose proof (codeword_nonempty _ _ _ Hc). split; [destruct c; [congruence|cbn; lia]|]. unfold zlen in Hw. lia. }
+  split; [rewrite zlen_zset; exact L|]. split.
+  - apply words_zset; [exact W|]. apply word_lor; unfold word; cbn [modulus]; [change (2 ^ 32) with 4294967296 in Mr; lia|unfold zlen; lia].
+  - intros i Hi. destruct (Z.eq_dec i (value c + 2 ^ zlen c * m)) as [->|N].
+    + right. exists s, (length c). rewrite znth_zset_same by lia. split; [exact K|]. split; [exact Hw|].
+      rewrite low_first_value. split; [exact Hc|reflexivity].
+    + rewrite znth_zset_other by lia. apply H, Hi.
+Qed.
+
+(** The codeword number [j] of length [k]. *)
+Lemma codeword_number k j : 1 <= k <= 15 -> 0 <= j < count ls k ->
+  let c := high_first (Z.to_nat k) (first_code ls (Z.to_nat k) + j) in
+  codeword ls (znth sym (before ls (Z.to_nat k) + j)) c /\ zlen c = k /\
+  before ls (Z.to_nat k) + j < zlen sym /\ first_code ls (Z.to_nat k) + j < 2 ^ k.
+Proof.
+  intros Hk Hj. cbv zeta. pose proof (first_code_room ls (Z.to_nat k) HR ltac:(lia)) as R. rewrite Z2Nat.id in R by lia.
+  pose proof (first_code_nonneg ls (Z.to_nat k)) as F.
+  assert (L : zlen (high_first (Z.to_nat k) (first_code ls (Z.to_nat k) + j)) = k) by (rewrite high_first_length; lia).
+  destruct (nth_error (having k 0 ls) (Z.to_nat j)) as [s|] eqn:E.
+  - pose proof E as E'. rewrite <- (Z2Nat.id k) in E' by lia. apply (h_sym _ _ _ HH) in E' as [S1 S2]; [|lia].
+    rewrite Z2Nat.id in S1, S2 by lia. split; [|split; [exact L|split; lia]]. rewrite S2.
+    apply codeword_at; [intros Q; rewrite Q in L; rewrite (@zlen_nil bool) in L; lia|].
+    rewrite high_first_value, L by (rewrite Z2Nat.id by lia; lia).
+    replace (length (high_first (Z.to_nat k) (first_code ls (Z.to_nat k) + j))) with (Z.to_nat k) by (unfold zlen in L; lia).
+    split; [lia|]. replace (first_code ls (Z.to_nat k) + j - first_code ls (Z.to_nat k)) with j by lia. exact E.
+  - apply nth_error_None in E. rewrite having_length in E. unfold count, zlen in Hj. lia.
+Qed.
+
+Lemma fill_spec :
+  exists n ws Bs, runs T (Fast.reverse :: G) Fast.fill_table [width]
+    [Arr W16 false counts; Arr W16 false sym; Arr W32 false meaning; Arr W32 true table] n ws Bs /\
+    (ws = [] /\ exists tb, good_table tb /\
+     Bs = [Arr W16 false counts; Arr W16 false sym; Arr W32 false meaning; Arr W32 true tb]).
+Proof.
+  assert (P : 2 ^ width <= 2 ^ 15) by (apply Z.pow_le_mono_r; lia). change (2 ^ 15) with 32768 in P.
+  assert (P0 : 0 < 2 ^ width) by (apply Z.pow_pos_nonneg; lia).
+  change (2 ^ 32) with 4294967296 in Hlong. pose proof (h_counts_size _ _ _ HH) as LC.
+  vc_proc Fast.fill_table. apply wp_seq. vc_step. vc_step. rewrite Z.shiftl_1_l, wrap_small by (cbn [modulus]; lia).
+  apply wp_seq. vc_cut (fun s (c : Z) => s = fill_state (Some (2 ^ width)) None None None None None None (filled 0 (2 ^ width) 0 table)).
+  { unfold For. vc.
+    vc_loop (fun i s (c : Z) => s = fill_state (Some i) None None None None None None (filled 0 i 0 table) /\ 0 <= i <= 2 ^ width)
+            (fun i => 2 ^ width - i) 0.
+    - rewrite filled_start. split; [reflexivity|lia].
+    - intros i s c (-> & Hi). split; [lia|]. unfold fill_state. vc_exp. split; intros Hb; vc_cond Hb.
+      + pose proof (zlen_filled 0 i 0 table ltac:(lia) ltac:(lia)) as L.
+        vc. rewrite filled_round by lia. exists (i + 1). split; [lia|]. split; [reflexivity|lia].
+      + assert (i = 2 ^ width) by lia. subst i. reflexivity. }
+  intros s c ->. unfold For, fill_state. vc.
+  vc_loop (fun (g : Z * option Z * option Z * option Z * list Z) s (c : Z) => let '(k, limit, r, e, tb) := g in
+             s = fill_state (Some (2 ^ width)) (Some (first_code ls (Z.to_nat k))) (Some (before ls (Z.to_nat k))) (Some k) limit r e tb /\
+             1 <= k <= width + 1 /\ good_table tb)
+          (fun g : Z * option Z * option Z * option Z * list Z => let '(k, _, _, _, _) := g in width + 1 - k)
+          (1, @None Z, @None Z, @None Z, filled 0 (2 ^ width) 0 table).
+  - split; [reflexivity|]. split; [lia|]. split; [apply zlen_filled; lia|]. split; [apply words_filled; [exact Wt|unfold word; cbn; lia]|].
+    intros i Hi. left. rewrite znth_filled by lia. destruct (Z.leb_spec 0 i), (Z.ltb_spec i (2 ^ width)); cbn [andb]; lia.
+  - intros [[[[k limit] r] e] tb] s c' (-> & Hk & HG). split; [lia|]. unfold fill_state. vc_exp. vc_wraps. split; intros Hb; vc_cond Hb.
+    + pose proof (h_counts _ _ _ HH k ltac:(lia)) as C. destruct (before_bound ls (Z.to_nat k) ltac:(lia)) as [B0 B1].
+      rewrite Z2Nat.id in B1 by lia. pose proof (count_nonneg ls k) as C0.
+      pose proof (first_code_room ls (Z.to_nat k) HR ltac:(lia)) as FR. rewrite Z2Nat.id in FR by lia.
+      pose proof (first_code_nonneg ls (Z.to_nat k)) as F0.
+      assert (Pk : 2 ^ k <= 2 ^ 15) by (apply Z.pow_le_mono_r; lia). change (2 ^ 15) with 32768 in Pk.
+      assert (Pk0 : 0 < 2 ^ k) by (apply Z.pow_pos_nonneg; lia).
+      do 2 apply wp_seq. vc_step. vc_wraps. vc_step. rewrite C. vc_wraps.
+      apply wp_seq.
+      vc_cut (fun s (c : Z) => exists r e tb,
+        s = fill_state (Some (2 ^ width)) (Some (first_code ls (Z.to_nat k) + count ls k)) (Some (before ls (Z.to_nat k) + count ls k))
+              (Some k) (Some (before ls (Z.to_nat k) + count ls k)) r e tb /\ good_table tb).
+      { vc_loop (fun (g : Z * option Z * option Z * list Z) s (c : Z) => let '(j, r, e, tb) := g in
+             s = fill_state (Some (2 ^ width)) (Some (first_code ls (Z.to_nat k) + j)) (Some (before ls (Z.to_nat k) + j))
+                   (Some k) (Some (before ls (Z.to_nat k) + count ls k)) r e tb /\
+             0 <= j <= count ls k /\ good_table tb)
+          (fun g : Z * option Z * option Z * list Z => let '(j, _, _, _) := g in count ls k - j) (0, r, e, tb).
+        - rewrite !Z.add_0_r. split; [reflexivity|]. split; [lia|exact HG].
+        - clear HG tb r e. intros [[[j r] e] tb] s c2 (-> & Hj & HG). split; [lia|]. unfold fill_state. vc_exp. split; intros Hb2; vc_cond Hb2.
+          + destruct (codeword_number k j ltac:(lia) ltac:(lia)) as (CW & LW & SB & CB).
+            set (word := high_first (Z.to_nat k) (first_code ls (Z.to_nat k) + j)) in *.
+            pose proof (codeword_range _ _ _ CW) as RS. destruct HM as [HM1 HM2].
+            apply wp_seq. vc_call Fast.reverse.
+            destruct (reverse_spec T G (first_code ls (Z.to_nat k) + j) k ltac:(unfold Words.word; cbn [modulus]; lia) ltac:(lia)) as (n & ws & Bs & R & _ & -> & ->).
+            fold word in R. eexists n, _, _. split; [exact R|]. vc_compute.
+            apply wp_seq. vc_step. vc_step. vc_step.
+            pose proof (value_bound word) as VW. rewrite LW in VW.
+            apply wp_seq.
+            vc_cut (fun s (c : Z) => exists r tb,
+              s = fill_state (Some (2 ^ width)) (Some (first_code ls (Z.to_nat k) + j)) (Some (before ls (Z.to_nat k) + j))
+                    (Some k) (Some (before ls (Z.to_nat k) + count ls k)) (Some r)
+                    (Some (Z.lor (znth meaning (znth sym (before ls (Z.to_nat k) + j))) k)) tb /\ good_table tb).
+            { vc_loop (fun (g : Z * list Z) s (c : Z) => let '(m, tb) := g in
+                s = fill_state (Some (2 ^ width)) (Some (first_code ls (Z.to_nat k) + j)) (Some (before ls (Z.to_nat k) + j))
+                    (Some k) (Some (before ls (Z.to_nat k) + count ls k)) (Some (value word + 2 ^ k * m))
+                    (Some (Z.lor (znth meaning (znth sym (before ls (Z.to_nat k) + j))) k)) tb /\ 0 <= m /\
+                value word + 2 ^ k * m < 2 ^ width + 2 ^ k /\ good_table tb)
+               (fun g : Z * list Z => let '(m, _) := g in 2 ^ width + 2 ^ k - (value word + 2 ^ k * m)) (0, tb).
+              - rewrite Z.mul_0_r, Z.add_0_r. split; [reflexivity|]. split; [lia|]. split; [lia|exact HG].
+              - clear HG tb. intros [m tb] s c3 (-> & Hm & Hr & HG). split; [lia|]. unfold fill_state. vc_exp. split; intros Hb3; vc_cond Hb3.
+                + assert (0 <= 2 ^ k * m) by (apply Z.mul_nonneg_nonneg; lia).
+                  assert (Lt : zlen tb = zlen table) by apply HG.
+                  assert (We : Words.word W32 (Z.lor (znth meaning (znth sym (before ls (Z.to_nat k) + j))) k)).
+                  { apply word_lor; unfold Words.word; cbn [modulus]; [|lia]. apply HM2, RS. }
+                  unfold Words.word in We. cbn [modulus] in We.
+                  vc. rewrite Z.shiftl_1_l. vc_wraps.
+                  exists (m + 1, zset tb (value word + 2 ^ k * m) (Z.lor (znth meaning (znth sym (before ls (Z.to_nat k) + j))) k)).
+                  split; [lia|]. replace (value word + 2 ^ k * (m + 1)) with (value word + 2 ^ k * m + 2 ^ k) by lia.
+                  split; [reflexivity|]. split; [lia|]. split; [lia|].
+                  pose proof (good_table_set tb word _ m HG CW) as GS. rewrite LW in GS. apply GS; lia.
+                + eexists _, tb. split; [reflexivity|exact HG]. }
+            clear HG tb r e. intros s c3 (r & tb & -> & HG). unfold fill_state. vc.
+            eexists (j + 1, _, _, tb). split; [lia|]. rewrite !Z.add_assoc. split; [reflexivity|]. split; [lia|exact HG].
+          + assert (j = count ls k) by lia. subst j. exists r, e, tb. split; [reflexivity|exact HG]. }
+      clear HG tb r e. intros s c2 (r & e & tb & -> & HG). unfold fill_state. vc.
+      rewrite Z.shiftl_mul_pow2, (wrap_small W64) by (cbn [modulus]; lia). change (2 ^ 1) with 2.
+      eexists (k + 1, _, r, e, tb). split; [lia|]. replace (Z.to_nat (k + 1)) with (S (Z.to_nat k)) by lia.
+      rewrite first_code_next, before_next, Z2Nat.id, (Z.mul_comm 2) by lia. split; [reflexivity|]. split; [lia|exact HG].
+    + vc_compute. split; [reflexivity|]. exists tb. split; [exact HG|reflexivity].
+Qed.
+End Fill.
