@@ -297,7 +297,7 @@ def test_the_contract_keeps_the_rules_on_random_acts(anvil: Anvil, key: Path, se
 def test_whole_rounds_are_decided_alike(anvil: Anvil, key: Path) -> None:
     """Orderly rounds with disorderly validators, until members leave, are expelled and strike out."""
     both = Both(anvil, key, max_peers=5)
-    player = Player(both, 11)
+    player = Player(both, 13)
     for account in range(5):
         both.do(acts.Register(role=Role.PEER, endpoint="s3://b", bond=100 + account), account)
     for account in range(5, 13):
