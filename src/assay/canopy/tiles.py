@@ -6,6 +6,7 @@ float32, NaN where there is no label: 0 m is a height. Nothing here knows about 
 
 import csv
 import io
+import itertools
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -214,7 +215,7 @@ def pieces(tile: Tile, size: int, *, least_labelled: float = 0.5) -> list[Tile]:
 def _cuts(length: int, size: int) -> list[tuple[int, int]]:
     count = max(1, round(length / size))
     ends = [round(k * length / count) for k in range(count + 1)]
-    return list(zip(ends[:-1], ends[1:], strict=True))
+    return list(itertools.pairwise(ends))
 
 
 def _starts(length: int, size: int, stride: int) -> list[int]:

@@ -2,7 +2,8 @@
 
 For every level the calibration keeps two curves over the predicted height: the quantiles of the error below and above,
 every site counting alike. Since errors differ more between sites than within one, each site is then predicted from the
-curves of the others, and the curves are widened by the one factor with which the average site is covered as claimed.
+curves of the others, and the curves are widened by the share of their width with which the average site is covered as
+claimed.
 After Romano et al. 2019 (conformalised quantiles) and Dunn et al. 2022 (pooling the distributions of groups).
 """
 
@@ -178,8 +179,10 @@ class _Curves:
     below: Array  # (levels, K)
     above: Array
 
-    def widened(self, factors: Array) -> "_Curves":
-        return _Curves(self.knots, self.below * factors[:, None], self.above * factors[:, None])
+    def widened(self, by: Array) -> "_Curves":
+        """Moved apart by `by` (levels,) half widths on both sides, or together where it is negative."""
+        half = by[:, None] * (self.above - self.below) / 2
+        return _Curves(self.knots, np.minimum(self.below - half, 0), np.maximum(self.above + half, 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +195,7 @@ class _Fitted:
 
 def _fit(sites: Sequence[SiteErrors], levels: Sequence[float], *, uses_spread: bool) -> _Fitted:
     scales = [_scale(site.spread, uses_spread, site.truth.shape) for site in sites]
-    needed = []  # by site: (levels, N), by how much the curves of the others had to be widened to cover each pixel
+    needed = []  # by site: (levels, N), by how many half widths the curves of the others miss each pixel
     for number, site in enumerate(sites):
         others = [k for k in range(len(sites)) if k != number]
         curves = _curves([sites[k] for k in others], [scales[k] for k in others], levels)
@@ -200,9 +203,9 @@ def _fit(sites: Sequence[SiteErrors], levels: Sequence[float], *, uses_spread: b
         needed.append(_needed(curves, site.height, error))
     weights = np.concatenate([np.full(len(site.truth), 1 / len(site.truth)) for site in sites])
     together = np.concatenate(needed, axis=1)
-    factors = np.array([_quantiles(together[k], weights, [level])[0] for k, level in enumerate(levels)])
-    covered = np.array([(part <= factors[:, None]).mean(axis=1) for part in needed])
-    curves = _curves(sites, scales, levels).widened(factors)
+    by = np.array([_quantiles(together[k], weights, [level])[0] for k, level in enumerate(levels)])
+    covered = np.array([(part <= by[:, None]).mean(axis=1) for part in needed])
+    curves = _curves(sites, scales, levels).widened(by)
     widths = [_mean_width(curves, site.height, scale) for site, scale in zip(sites, scales, strict=True)]
     return _Fitted(uses_spread, curves, covered, float(np.mean(widths)))
 
@@ -212,7 +215,7 @@ def _needed(curves: _Curves, height: Array, error: Array) -> Array:
     for number in range(len(found)):
         below = np.interp(height, curves.knots, curves.below[number])
         above = np.interp(height, curves.knots, curves.above[number])
-        found[number] = np.where(error < 0, error / below, error / above)
+        found[number] = np.maximum(below - error, error - above) * 2 / (above - below)
     return found
 
 
