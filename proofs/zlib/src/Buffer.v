@@ -16,7 +16,7 @@ Proof.
   - cbn [value]. rewrite Z.testbit_0_l. destruct (Z.to_nat i); reflexivity.
   - cbn [value]. change (b2z b) with (Z.b2z b). destruct (Z.eq_dec i 0) as [->|N].
     + rewrite Z.add_b2z_double_bit0. reflexivity.
-    + replace i with (Z.succ (i - 1)) by lia. rewrite <- Z.div2_bits, Z.div2_div, Z.add_b2z_double_div2, IH by lia.
+    + replace i with (Z.succ (i - 1)) by lia. rewrite <- Z.div2_bits, Z.add_b2z_double_div2, IH by lia.
       replace (Z.to_nat (Z.succ (i - 1))) with (S (Z.to_nat (i - 1))) by lia. reflexivity.
 Qed.
 
@@ -41,7 +41,7 @@ Qed.
 Lemma mask_value n l : Z.land (value l) (Z.ones (Z.of_nat n)) = value (firstn n l).
 Proof.
   apply same_bits. intros i Hi. rewrite Z.land_spec, Z.testbit_ones_nonneg, !testbit_value, nth_first by lia.
-  destruct (Z.ltb_spec i (Z.of_nat n)), (Nat.ltb_spec (Z.to_nat i) n); try lia; [apply andb_true_r|apply andb_false_r].
+  destruct (Z.ltb_spec i (Z.of_nat n)), (Nat.ltb_spec (Z.to_nat i) n); try lia; rewrite ?andb_true_r, ?andb_false_r; reflexivity.
 Qed.
 
 Lemma low_first_first n l : (n <= length l)%nat -> low_first n (value l) = firstn n l.

@@ -167,3 +167,97 @@ Proof.
     + vc_compute. split; [reflexivity|]. exists tb. split; [exact HG|reflexivity].
 Qed.
 End Fill.
+
+(** * [zlib_build] *)
+
+Definition accepted (low high : Z) (ls : list Z) : bool :=
+  (space ls =? 32768) || ((low <=? zlen (in_use ls)) && (zlen (in_use ls) <=? high) && (longest ls <=? 1)).
+
+Lemma space_in_use ls : Forall (fun l => 0 <= l <= 15) ls -> space ls <= 16384 * zlen (in_use ls).
+Proof.
+  induction 1 as [|l ls Hl H IH]; [cbn; lia|]. cbn [space in_use filter]. fold (in_use ls).
+  destruct (Z.eqb_spec l 0); cbn [negb]; [lia|]. rewrite zlen_cons.
+  assert (2 ^ (15 - l) <= 2 ^ 14) by (apply Z.pow_le_mono_r; lia). change (2 ^ 14) with 16384 in *. lia.
+Qed.
+
+Lemma accepted_roomy low high ls : Forall (fun l => 0 <= l <= 15) ls -> high <= 1 -> accepted low high ls = true -> roomy ls.
+Proof.
+  intros HF Hh H. split; [exact HF|]. change (2 ^ 15) with 32768. apply orb_true_iff in H as [H|H].
+  - apply Z.eqb_eq in H. lia.
+  - apply andb_true_iff in H as [H _]. apply andb_true_iff in H as [_ H]. apply Z.leb_le in H.
+    pose proof (space_in_use ls HF). lia.
+Qed.
+
+Lemma counted_holds ls sym : Forall (fun l => 0 <= l <= 15) ls -> zlen ls <= zlen sym -> sorted ls ls sym ->
+  holds ls (zset (tally ls) 0 (longest ls)) sym.
+Proof.
+  intros HF HL HS. split.
+  - exact HF.
+  - rewrite zlen_zset. reflexivity.
+  - apply znth_zset_same. rewrite zlen_tally. lia.
+  - intros k Hk. rewrite znth_zset_other, znth_tally by lia. reflexivity.
+  - intros k j s Hk E. split; [|apply HS; assumption].
+    destruct (before_bound ls k ltac:(lia)) as [_ B].
+    assert (M : nth_error (having (Z.of_nat k) 0 ls) j <> None) by congruence. apply nth_error_Some in M.
+    rewrite having_length in M. unfold count, zlen in *. lia.
+Qed.
+
+Section Build.
+Variables (lens meaning table counts sym : list Z) (from size width low high : Z) (T : list (ident * arr)) (G : list proc).
+Hypotheses (Hfrom : 0 <= from) (Hsize : 0 <= size <= 320) (Hend : from + size <= zlen lens) (Hlens : zlen lens <= 320).
+Let ls := part from size lens.
+Hypothesis HF : Forall (fun l => 0 <= l <= 15) ls.
+Hypotheses (HM : meanings ls meaning) (Hcounts : zlen counts = 16).
+Hypotheses (Hsym : size <= zlen sym) (Hsym' : zlen sym <= 320) (Wsym : words W16 sym).
+Hypotheses (Hwidth : 1 <= width <= 15) (Htable : 2 ^ width <= zlen table) (Wt : words W32 table).
+Hypotheses (Hlow : 0 <= low <= 1) (Hhigh : 0 <= high <= 1).
+
+Definition callees : list proc := Fast.fill_table :: Fast.reverse :: Fast.sort_symbols :: Fast.count_lengths :: G.
+
+Definition built (counts' sym' table' : list Z) : Prop :=
+  zlen counts' = 16 /\ zlen sym' = zlen sym /\ zlen table' = zlen table /\ words W16 sym' /\ words W32 table' /\
+  (accepted low high ls = true -> roomy ls /\ holds ls counts' sym' /\ tells ls meaning width table').
+
+Definition build_state (ok : option Z) (tb cs sy : list Z) : state :=
+  State [("from", Some from); ("size", Some size); ("width", Some width); ("low", Some low); ("high", Some high);
+         ("space", Some (space ls)); ("used", Some (zlen (in_use ls))); ("ok", ok)]%string
+        (("lens", Arr W8 false lens) :: ("meaning", Arr W32 false meaning) :: ("table", Arr W32 true tb) ::
+         ("count", Arr W16 true cs) :: ("sym", Arr W16 true sy) :: T)%string.
+
+Lemma build_spec :
+  exists n ws Bs, runs T callees Fast.build [from; size; width; low; high]
+    [Arr W8 false lens; Arr W32 false meaning; Arr W32 true table; Arr W16 true counts; Arr W16 true sym] n ws Bs /\
+    (ws = [b2z (accepted low high ls)] /\ exists counts' sym' table', built counts' sym' table' /\
+     Bs = [Arr W8 false lens; Arr W32 false meaning; Arr W32 true table'; Arr W16 true counts'; Arr W16 true sym']).
+Proof.
+  pose proof (zlen_part from size lens ltac:(lia) ltac:(lia) ltac:(lia)) as Lls. fold ls in Lls.
+  set (counts' := zset (tally ls) 0 (longest ls)).
+  assert (LC : zlen counts' = 16) by (unfold counts'; rewrite zlen_zset; reflexivity).
+  assert (C0 : znth counts' 0 = longest ls) by (apply znth_zset_same; rewrite zlen_tally; lia).
+  vc_proc Fast.build. apply wp_seq. vc_call Fast.count_lengths.
+  destruct (count_spec lens counts from size T G Hfrom Hsize Hend Hlens Hcounts HF) as (n & ws & Bs & R & _ & -> & ->).
+  fold ls in R. fold counts' in R. eexists n, _, _. split; [exact R|]. vc_compute. clear R.
+  apply wp_seq.
+  vc_cut (fun s (c : Z) => s = build_state (Some (b2z (accepted low high ls))) table counts' sym).
+  { apply wp_assign. vc_compute. rewrite C0, LC. unfold accepted, build_state.
+    destruct (space ls =? 32768), (low <=? zlen (in_use ls)), (zlen (in_use ls) <=? high), (longest ls <=? 1); cbn [b2z negb Z.eqb orb andb];
+      repeat match goal with |- _ /\ _ => split | |- _ -> _ => let H := fresh "H" in intro H end;
+      first [reflexivity | exfalso; lia | lia]. }
+  intros s c ->. unfold build_state. apply wp_if. vc_exp. split; intros Hok.
+  - apply b2z_true in Hok. pose proof (accepted_roomy low high ls HF ltac:(lia) Hok) as HR.
+    apply wp_seq. vc_call Fast.sort_symbols.
+    assert (HT : forall k, 1 <= k <= 15 -> znth counts' k = count ls k).
+    { intros k Hk. unfold counts'. rewrite znth_zset_other, znth_tally by lia. reflexivity. }
+    destruct (sort_spec lens counts' sym from size T (Fast.count_lengths :: G) Hfrom Hsize Hend Hlens LC HF HT Hsym Wsym)
+      as (n2 & ws & Bs & R & _ & -> & sym' & -> & Ls & Ws & HS).
+    fold ls in HS. eexists n2, _, _. split; [exact R|]. vc_compute. clear R.
+    assert (HH : holds ls counts' sym') by (apply counted_holds; [exact HF|lia|exact HS]).
+    vc_call Fast.fill_table.
+    destruct (fill_spec ls counts' sym' meaning table width T (Fast.sort_symbols :: Fast.count_lengths :: G) HH HM HR ltac:(lia) Hwidth Htable Wt)
+      as (n3 & ws & Bs & R & -> & tb & (Lt & Wtb & HT') & ->).
+    eexists n3, _, _. split; [exact R|]. vc_compute. rewrite Hok. split; [reflexivity|].
+    exists counts', sym', tb. split; [|reflexivity]. unfold built. auto 10.
+  - apply b2z_false in Hok. apply wp_skip. vc_compute. rewrite Hok. split; [reflexivity|].
+    exists counts', sym, table. split; [|reflexivity]. unfold built. rewrite Hok. repeat split; auto; discriminate.
+Qed.
+End Build.
