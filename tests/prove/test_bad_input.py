@@ -17,7 +17,8 @@ from assay.prove.provers import Effort
 from tests.prove.conftest import Assay
 from tests.prove.test_recheck import Recorder
 
-SHORT = Effort(fuzz=100, thorough=False, file_seconds=6.0)
+LONG = Effort(fuzz=100, thorough=False, file_seconds=240.0)
+SHORT = Effort(fuzz=100, thorough=False, file_seconds=20.0)
 
 
 class Watched(Recorder):
@@ -49,22 +50,13 @@ def test_a_gigabyte_of_output_is_cut_and_takes_no_disk(tmp_path: Path) -> None:
     assert sum(map(len, ran.output)) <= 2 * MAX_SHOWN
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("Ltac forever := idtac; forever.\nLemma a : True. Proof. forever. Qed.\n", "time limit"),
-        (
-            'Ltac talk := idtac "' + "word " * 400 + '"; talk.\nLemma a : True. Proof. talk. Qed.\n',
-            "time limit",
-        ),
-    ],
-    ids=["loops", "prints"],
-)
-def test_a_proof_that_does_not_end_is_ended(rocq: None, skeleton: Path, tmp_path: Path, text: str, said: str) -> None:
+@pytest.mark.slow
+def test_a_proof_that_prints_without_end_is_ended(rocq: None, skeleton: Path, tmp_path: Path) -> None:
+    text = 'Ltac talk := idtac "' + "word " * 400 + '"; talk.\nLemma a : True. Proof. talk. Qed.\n'
     sandbox = Watched()
     found = check(proof(skeleton, tmp_path, text), sandbox, only=(Gate.IMPLEMENTATION,), effort=SHORT)
     assert found.passed[0].outcome is Outcome.REJECTED
-    assert said in found.findings[0].message
+    assert "clock limit" in found.findings[0].message
     assert sandbox.largest <= 1 << 20
 
 
@@ -99,7 +91,7 @@ def test_a_library_of_a_gigabyte_is_refused(rocq: None, skeleton: Path, tmp_path
     c.write_text("char much[1 << 30] = {1};\n" + c.read_text())
     with scratch("test-disk") as root:
         before = shutil.disk_usage(root).free
-        found = check(place, open_sandbox(), only=(Gate.IMPLEMENTATION,), effort=SHORT)
+        found = check(place, open_sandbox(), only=(Gate.IMPLEMENTATION,), effort=LONG)
         after = shutil.disk_usage(root).free
     assert found.passed[0].outcome is Outcome.REJECTED and found.findings[0].rule == "build"
     assert before - after < 1 << 30
