@@ -95,12 +95,18 @@ def ablate(
     model: Model = "tiny",
     jobs: Jobs = 2,
     docs: Docs = None,
+    only: Annotated[list[str] | None, typer.Option(help="A group of changes, such as k or H. May be repeated.")] = None,
     json_: Json = False,
 ) -> None:
     """One setting of SparseLoCo changed at a time."""
     cases = list(
         experiments.ablate(_base(model, peers, tokens, sequences, inner_steps), seeds, experiments.read_tuned(out_))
     )
+    if only:
+        known = {case.table for case in cases}
+        if unknown := sorted(set(only) - known):
+            raise BadInput(f"There is no group {unknown[0][:40]!r}: choose from {', '.join(sorted(known))}.")
+        cases = [case for case in cases if case.table in ("nothing", *only)]
     _run(cases, out_, data, jobs, json_, report.ablation_table, docs, "ablate")
 
 
