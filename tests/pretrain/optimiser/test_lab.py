@@ -142,6 +142,26 @@ def test_the_ablation_changes_one_thing_at_a_time():
     assert len({case.settings.name for case in cases}) == len(cases)
 
 
+def test_a_part_of_the_ablation_keeps_what_it_is_compared_with():
+    cases = list(experiments.ablate(SMALL, 1))
+    assert experiments.of_groups(cases, []) == cases
+    part = experiments.of_groups(cases, ["k", "H"])
+    assert {case.table for case in part} == {"nothing", "k", "H"}
+    assert part[0] == cases[0]
+    with pytest.raises(BadInput, match="quantizer"):
+        experiments.of_groups(cases, ["quantizer"])
+
+
+def test_the_trend_is_the_comparison_at_several_lengths():
+    base = SMALL.model_copy(update={"steps": 60})
+    cases = list(experiments.trend(base, 1))
+    assert sorted({case.settings.steps for case in cases}) == [30, 60, 120, 240]
+    rows = [(case, made(case.label, 0, 2.0 + (case.label == "sparseloco"))[1]) for case in cases]
+    lines = report.trend_table(rows).splitlines()
+    assert sum("+50.00 %" in line for line in lines) == 4
+    assert lines[2].startswith(f"| {cases[0].settings.tokens:,} |")
+
+
 def made(method, seed, loss):
     settings = SMALL.model_copy(update={"method": method, "seed": seed})
     return Case("method", method, settings), Result(

@@ -43,7 +43,7 @@ def compare(
     data: Data = None,
     seeds: Seeds = 3,
     peers: Peers = 8,
-    tokens: Tokens = 307_200,
+    tokens: Tokens = 184_320,
     sequences: Sequences = 2,
     inner_steps: InnerSteps = 5,
     model: Model = "5m",
@@ -67,10 +67,10 @@ def trend(
     data: Data = None,
     seeds: Seeds = 1,
     peers: Peers = 8,
-    tokens: Tokens = 245_760,
-    sequences: Sequences = 2,
+    tokens: Tokens = 61_440,
+    sequences: Sequences = 1,
     inner_steps: InnerSteps = 5,
-    model: Model = "tiny",
+    model: Model = "1m",
     jobs: Jobs = 2,
     docs: Docs = None,
     json_: Json = False,
@@ -89,10 +89,10 @@ def ablate(
     data: Data = None,
     seeds: Seeds = 1,
     peers: Peers = 8,
-    tokens: Tokens = 245_760,
-    sequences: Sequences = 2,
+    tokens: Tokens = 61_440,
+    sequences: Sequences = 1,
     inner_steps: InnerSteps = 5,
-    model: Model = "tiny",
+    model: Model = "1m",
     jobs: Jobs = 2,
     docs: Docs = None,
     only: Annotated[list[str] | None, typer.Option(help="A group of changes, such as k or H. May be repeated.")] = None,
@@ -102,11 +102,7 @@ def ablate(
     cases = list(
         experiments.ablate(_base(model, peers, tokens, sequences, inner_steps), seeds, experiments.read_tuned(out_))
     )
-    if only:
-        known = {case.table for case in cases}
-        if unknown := sorted(set(only) - known):
-            raise BadInput(f"There is no group {unknown[0][:40]!r}: choose from {', '.join(sorted(known))}.")
-        cases = [case for case in cases if case.table in ("nothing", *only)]
+    cases = experiments.of_groups(cases, only or [])
     _run(cases, out_, data, jobs, json_, report.ablation_table, docs, "ablate")
 
 
@@ -116,10 +112,10 @@ def tune(
     out_: Out,
     data: Data = None,
     peers: Peers = 8,
-    tokens: Tokens = 245_760,
-    sequences: Sequences = 2,
+    tokens: Tokens = 61_440,
+    sequences: Sequences = 1,
     inner_steps: InnerSteps = 5,
-    model: Model = "tiny",
+    model: Model = "5m",
     jobs: Jobs = 2,
     docs: Docs = None,
     wide: Annotated[bool, typer.Option("--wide", help="A wide grid, for a small model.")] = False,

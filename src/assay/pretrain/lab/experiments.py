@@ -104,6 +104,14 @@ def ablate(base: Settings, seeds: int, tuned: Tuned = TUNED) -> Iterator[Case]:
                 yield Case(table, label, _of(base, tuned, "sparseloco", seed=seed, **change))
 
 
+def of_groups(cases: Sequence[Case], groups: Sequence[str]) -> list[Case]:
+    """The cases of these groups and the base that they stand beside; all if none is named. `BadInput` if unknown."""
+    known = {case.table for case in cases}
+    if unknown := sorted(set(groups) - known):
+        raise BadInput(f"There is no group {unknown[0][:40]!r}: choose from {', '.join(sorted(known))}.")
+    return [case for case in cases if not groups or case.table in (cases[0].table, *groups)]
+
+
 def tune(base: Settings, wide: bool = False) -> Iterator[Case]:
     """Rates of each method on a seed of its own: a wide grid for a small model, or each method around TUNED."""
     for method, tuned in TUNED.items():
