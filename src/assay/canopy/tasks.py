@@ -51,7 +51,7 @@ class Drawn:
 
 DRAWN = {
     "drawn": Drawn(range(12), range(12, 15), range(100, 108), tiles=4, pixels=128, wall_seconds=1800),
-    "smoke": Drawn(range(4), range(4, 5), range(100, 105), tiles=3, pixels=64, wall_seconds=600),
+    "smoke": Drawn(range(7), range(7, 8), range(100, 112), tiles=2, pixels=64, wall_seconds=600),
 }
 
 RULES = (

@@ -19,7 +19,9 @@ def main() -> None:
     loaded = [ref.load() for ref in read_manifest(Path(brief["tiles"])) if ref.height is not None]
     gsd_m = statistics.median(tile.gsd_m for tile in loaded)
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else STEPS
-    config = GENERAL.model_copy(update={"model": lite0(gsd_m=gsd_m), "steps": steps, "seed": brief["seed"]})
+    crop = 64 if min(min(tile.shape) for tile in loaded) >= 128 else 32
+    settings = {"model": lite0(gsd_m=gsd_m), "steps": steps, "crop": crop, "seed": brief["seed"]}
+    config = GENERAL.model_copy(update=settings)
     tiles = [at_resolution(tile, gsd_m) for tile in loaded]
     trained = train(config, tiles, Path("training"))
     final = Path(brief["final_model"])
