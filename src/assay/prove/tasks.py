@@ -22,6 +22,7 @@ _MAX_STAGED = 1 << 16
 WALL_SECONDS = 4 * 3600.0
 FUZZ = 20_000
 RECHECK = "everything"  # what the independent checker looks at: the installed standard library too
+NO_SOLUTION = "There is no reference solution: nobody has shown here that it can be done within the budget."
 
 RULES = (
     "Prove the trusted theorems exactly as they are stated: the verifier states them again by itself.",
@@ -66,7 +67,7 @@ def _task(folder: Path) -> Task:
         arena="prove",
         name=manifest.name,
         title=f"{manifest.title} in a machine-checked verified form",
-        objective=f"Write {manifest.title} ({manifest.about.strip().rstrip('.')}) and prove the trusted statements.",
+        objective=_objective(component),
         rules=RULES,
         inputs={
             "prover": manifest.prover,
@@ -77,6 +78,22 @@ def _task(folder: Path) -> Task:
         budget=Budget(wall_seconds=WALL_SECONDS, memory_bytes=8 << 30, disk_bytes=4 << 30),
         verification={"gates": [gate.value for gate in Gate], "fuzz": FUZZ, "recheck": RECHECK},
     )
+
+
+def _objective(component: Component) -> str:
+    manifest = component.manifest
+    asked = f"Write {manifest.title} ({manifest.about.strip().rstrip('.')}) and prove the trusted statements."
+    return asked if reference_solution(component) else f"{asked} {NO_SOLUTION}"
+
+
+def reference_solution(component: Component) -> bool:
+    """Whether the folder holds all that a submission needs: the files that the theorems name, and the program."""
+    manifest = component.manifest
+    ending = "v" if manifest.rocq else "lean"
+    needed = {f"src/{theorem.proof.split('.')[0]}.{ending}" for theorem in manifest.theorems}
+    if manifest.program and manifest.program.c:
+        needed.add(manifest.program.c)
+    return needed <= component.files.keys()
 
 
 def stage(task: Task, store: Store) -> dict[str, Digest]:

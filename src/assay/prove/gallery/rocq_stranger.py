@@ -107,8 +107,8 @@ rogue(
     "assumption",
     "Unification finds the proof in a canonical structure, which holds an axiom.",
     """Structure proof_of (P : Prop) := Proof_of { proves : P }.
-Axiom magic : proof_of Statement.T1.
-Canonical Structure found := magic.
+Axiom magic : Statement.T1.
+Canonical Structure found := Proof_of Statement.T1 magic.
 Definition t1 : Statement.T1 := proves _ found.""",
     "assumption",
 )
