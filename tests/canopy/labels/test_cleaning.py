@@ -92,7 +92,7 @@ def test_spoilt_labels_are_spoilt() -> None:
     assert swapped(one, [other], draw).shape == one.shape
     assert scaled(one, draw).max() != one.max() and levelled(one, draw).std() < one.std()
     kinds = set()
-    for _ in range(60):
+    for _ in range(250):
         label, kind = corrupted(one, [other], draw)
         kinds.add(kind)
         assert label.dtype == np.float32 and label.shape == one.shape and not np.array_equal(label, one)
