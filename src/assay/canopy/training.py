@@ -169,6 +169,7 @@ def with_renderings(tiles: Sequence[Tile], config: TrainConfig) -> list[Tile]:
         rendered(tile, (config.seed, number, copy))
         for number, tile in enumerate(tiles)
         for copy in range(config.renderings)
+        if not tile.synthetic  # its picture is drawn already
     ]
     return [*tiles, *drawn]
 

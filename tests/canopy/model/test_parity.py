@@ -101,6 +101,7 @@ def test_the_bins_are_those_of_transformers() -> None:
 
 
 def test_timm_gives_the_heights_of_transformers() -> None:
+    pytest.importorskip("timm")
     model = build(SMALL, pretrained=False).eval()
     scrambled(model)
     with torch.no_grad():

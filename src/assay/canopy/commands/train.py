@@ -18,7 +18,7 @@ def train(
         Path | None, typer.Option(help="A JSON file with a training's settings (as train.json has them).")
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="`general` for what generalises across few sites, `plain` for the paper's loss alone.")
+        str, typer.Option(help="`general` for sites never seen, `plain` for the paper's loss alone.")
     ] = "general",
     steps: Annotated[int | None, typer.Option(min=1, help="How many steps.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="What the draws depend on.")] = None,

@@ -96,7 +96,10 @@ def _same_shape(net: Any, config: BackboneConfig) -> None:
 
 
 def _timm(config: BackboneConfig, pretrained: bool) -> nn.Module:
-    import timm
+    try:
+        import timm
+    except ModuleNotFoundError:
+        raise Unavailable("This backbone comes through timm, which is not installed: `pip install timm`.") from None
 
     made = {
         "patch_size": config.patch,

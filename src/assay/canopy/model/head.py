@@ -3,7 +3,9 @@ are.
 
 Levels come in from shallow to deep. Each is projected and resized to strides 4, 8, 16 and 32 (reassemble), taken to
 one width (convs), and fused from deep to shallow; every fusion doubles the resolution, and the last block reaches
-the pixel. Kaiming initialisation in the last block is one of two changes that mattered to CHMv2 (its table 5).
+the pixel. Every convolution starts with Kaiming weights: CHMv2 has them in the last block, where they mattered (its
+table 5); with PyTorch's own, a signal fades on its way through the decoder, and a training of some hundred steps
+does not get going.
 """
 
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from assay.canopy.model.bins import edges
 from assay.canopy.model.config import HeadConfig
 
 Level = tuple[Tensor, Tensor]  # features (B, C, h, w) and the CLS token (B, C)
@@ -109,15 +112,31 @@ class UpConvHead(nn.Module):
                 nn.Conv2d(config.hidden, config.bins, 1),
             ]
         )
-        for layer in self.head:
-            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
-                nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
 
     def forward(self, features: Tensor) -> Tensor:
         for layer in self.head:
             features = layer(features)
         return features
+
+
+def _kaiming(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def _start_low(last: nn.Module, config: HeadConfig) -> None:
+    """Begin near 8 m with every bin alive.
+
+    Without it a pixel begins at the mean of all bins, 33 m; on the way down most bins fall below 0 everywhere, where
+    the ReLU has no slope, and what is left can hardly tell one pixel from another.
+    """
+    if isinstance(last, nn.Conv2d) and last.bias is not None:
+        heights = edges(config.bins, config.min_height, config.max_height, config.scale) * config.scale
+        with torch.no_grad():
+            last.weight.mul_(0.1)
+            last.bias.copy_(2 * torch.exp(-heights / 15) + 0.05)
 
 
 class Head(nn.Module):
@@ -133,6 +152,11 @@ class Head(nn.Module):
             Fusion(config.fusion, first=index == 0, align_corners=config.align_corners) for index in range(4)
         )
         self.conv_depth = UpConvHead(config)
+        self.apply(_kaiming)
+        for unit in self.modules():
+            if isinstance(unit, ResidualUnit):  # eight units one after another would double the variance each time
+                unit.convolution2.weight.data.mul_(0.1)
+        _start_low(self.conv_depth.head[4], config)
 
     def forward(self, levels: Sequence[Level]) -> Tensor:
         reassembled = self.reassemble_stage(levels)
