@@ -142,10 +142,10 @@ def heights(folder: Path) -> np.ndarray:
 # Parts ---------------------------------------------------------------------------------------------------------------
 
 
-def memory(folder: Path, _: argparse.Namespace) -> list[dict[str, Any]]:
+def memory(folder: Path, asked: argparse.Namespace) -> list[dict[str, Any]]:
     """Each size in a process of its own, whose peak the kernel counts."""
     rows = []
-    for side in (5_000, 20_000):
+    for side in asked.sides:
         path = imagery(folder / f"m{side}.tif", side)
         command = [sys.executable, __file__, "--child", str(path), str(folder / f"map{side}")]
         began = time.perf_counter()
@@ -418,6 +418,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--model", choices=("lite0", "vit", "chmv2"))
     parser.add_argument("--side", type=int, help="pixels along a side of the mosaic")
+    parser.add_argument("--sides", type=int, nargs=2, default=(5_000, 20_000), help="of the two maps of `memory`")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--batch", type=int)
     parser.add_argument("--readers", type=int)

@@ -105,6 +105,7 @@ def test_what_a_killed_writer_left_is_cleared_away(tmp_path: Path, monkeypatch: 
     path = scene(tmp_path / "a.tif", 200, 200)
     stop_before_writing(path, tmp_path / "map", monkeypatch)
     (tmp_path / "map" / ".a.height.77.draft.tif").write_bytes(b"half")
+    (tmp_path / "map" / ".a.json.77").write_bytes(b"half")
     (tmp_path / "map" / "a.height.tif").write_bytes(b"not what the Item names")
     map_canopy(predictor(), path, tmp_path / "map", options())
     assert sorted(p.name for p in (tmp_path / "map").iterdir()) == [

@@ -4,12 +4,13 @@ Workers read the imagery themselves (all machines must reach it) and send pieces
 piece whose worker died is sent out again; one that is kept is never asked for again, in this run or the next."""
 
 import logging
+import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from assay.canopy.mapping.imagery import Imagery, Reader
-from assay.canopy.mapping.inference import Piece, gather, infer
+from assay.canopy.mapping.inference import Piece, finish, gather, infer
 from assay.canopy.mapping.journal import pack, unpack
 from assay.canopy.mapping.lattice import Cell, Lattice
 from assay.canopy.mapping.pipeline import Spent
@@ -30,7 +31,8 @@ class _Worker:
 
     def infer(self, cell: Cell) -> bytes | AssayError:
         try:
-            return pack(infer(gather(cell, self._lattice, self._reader), self._lattice, self._predictor, self._batch))
+            found = infer(gather(cell, self._lattice, self._reader), self._lattice, self._predictor, self._batch)
+            return pack(finish(found, self._lattice, self._predictor.card.name))
         except AssayError as error:  # comes back as a value: Ray would retry or wrap it
             return error
 
@@ -43,6 +45,7 @@ def infer_on_ray(
         import ray
     except ModuleNotFoundError:
         raise Unavailable("A cluster needs Ray: install it with `pip install 'assay[ray]'`.") from None
+    _reach(options.ray)
     joined = ray.is_initialized()  # by a program that uses Ray for other things too
     try:
         ray.init(address=options.ray, log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True)
@@ -54,6 +57,17 @@ def infer_on_ray(
     finally:
         if not joined:
             ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """`Unavailable` if nobody listens at HOST:PORT: Ray itself would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or "/" in host:
+        return  # `auto` and the like: Ray knows what it means
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise Unavailable(f"There is no Ray cluster at {address}: {error}.") from None
 
 
 def _share_out(

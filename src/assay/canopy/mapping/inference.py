@@ -35,6 +35,15 @@ class Gathered:
 
 
 @dataclass(frozen=True)
+class Inferred:
+    """What the windows of a cell add up to, still on the device: `total` (layers, H, W) in metres."""
+
+    gathered: Gathered
+    total: Tensor
+    windows: int  # that the model looked through
+
+
+@dataclass(frozen=True)
 class Piece:
     """A cell's part of the map. `valid`: where there is imagery in its region; layers first in the other arrays."""
 
@@ -72,8 +81,8 @@ def _hull(places: NDArray[np.int64]) -> Span:
     return Span(int(places.min()), int(places.max()) + 1)
 
 
-def infer(gathered: Gathered, lattice: Lattice, predictor: Predictor, batch: int) -> Piece:
-    """Run the model over a cell's windows and add up what they give."""
+def infer(gathered: Gathered, lattice: Lattice, predictor: Predictor, batch: int) -> Inferred:
+    """Run the model over a cell's windows and add up what they give. Nothing here waits for a graphics processor."""
     cell = gathered.cell
     reach = lattice.reach(cell)
     total = torch.zeros((len(predictor.layers), *reach.shape), device=predictor.device)
@@ -84,18 +93,22 @@ def infer(gathered: Gathered, lattice: Lattice, predictor: Predictor, batch: int
             part = lattice.support(window) & reach
             if not part.size:
                 continue
-            extent = lattice.extent(window)
-            heights = to_native(part.rows, extent.rows, lattice.y.ratio).apply(heights, 1)
-            heights = to_native(part.columns, extent.columns, lattice.x.ratio).apply(heights, 2)
             down = torch.from_numpy(lattice.y.weights(window[0], part.rows)).to(total.device)
             across = torch.from_numpy(lattice.x.weights(window[1], part.columns)).to(total.device)
             rows, columns = part.within(reach)
-            total[:, rows, columns] += heights * down[:, None] * across[None, :]
-    if not torch.isfinite(total).all():
-        raise BadInput(
-            f"The model {predictor.card.name} gives heights that are no numbers near {_where(lattice, cell)}."
-        )
-    return _piece(gathered, lattice, total, count)
+            native = _native_heights(heights, lattice, window, part)
+            total[:, rows, columns] += native * down[:, None] * across[None, :]
+    return Inferred(gathered, total, count)
+
+
+def _native_heights(heights: Tensor, lattice: Lattice, window: tuple[int, int], part: Box) -> Tensor:
+    """A window's heights (layers, H, W) on the native pixels of `part`."""
+    extent = lattice.extent(window)
+    if (lattice.y.ratio, lattice.x.ratio) == (1, 1):
+        rows, columns = part.within(extent)
+        return heights[:, rows, columns]
+    heights = to_native(part.rows, extent.rows, lattice.y.ratio).apply(heights, 1)
+    return to_native(part.columns, extent.columns, lattice.x.ratio).apply(heights, 2)
 
 
 def _batches(
@@ -141,17 +154,22 @@ def _filled(colours: Pixels, valid: Valid) -> Pixels:
     return np.asarray(colours[:, nearest[0], nearest[1]])
 
 
-def _piece(gathered: Gathered, lattice: Lattice, total: Tensor, count: int) -> Piece:
+def finish(inferred: Inferred, lattice: Lattice, name: str) -> Piece:
+    """The piece of a cell. Waits for the device: call it where that holds nobody up."""
+    gathered, total = inferred.gathered, inferred.total
     cell = gathered.cell
+    if not torch.isfinite(total).all():
+        raise BadInput(f"The model {name} gives heights that are no numbers near {_where(lattice, cell)}.")
     reach, region, body = lattice.reach(cell), lattice.region(cell), lattice.body(cell)
     valid = gathered.valid[region.within(gathered.box)] if region.size else np.zeros(region.shape, bool)
-    rows, columns = body.within(reach)
     frame = []
     for box in lattice.frame(cell):
         place = box.within(reach)
         frame.append(total[:, place[0], place[1]].cpu().numpy().copy())
+    rows, columns = body.within(reach)
     inside = np.ascontiguousarray(valid[body.within(region)]) if body.size else np.zeros(body.shape, bool)
-    return Piece(cell, decimetres(total[:, rows, columns], inside), tuple(frame), np.ascontiguousarray(valid), count)
+    written = decimetres(total[:, rows, columns], inside)
+    return Piece(cell, written, tuple(frame), np.ascontiguousarray(valid), inferred.windows)
 
 
 def decimetres(metres: Tensor, valid: Valid) -> NDArray[np.uint16]:

@@ -200,8 +200,9 @@ class _Run:
         self._before = 0
 
     def run(self) -> Mapped:
-        for left in [*self._out.glob(".*.draft.tif*"), *self._out.glob(".*.cog.tif*")]:
-            left.unlink(missing_ok=True)  # of a process that was killed
+        for left in [*self._out.glob(".*"), *(self._out / "quadkeys").glob(".*")]:
+            if left.is_file():  # half written by a process that was killed
+                left.unlink()
         _room(self._layouts, len(self._predictor.layers), self._out)
         # Files of one imagery are written while the next is inferred.
         with ThreadPoolExecutor(1) as finisher:

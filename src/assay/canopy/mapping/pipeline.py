@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.canopy.mapping.imagery import Imagery, Reader
-from assay.canopy.mapping.inference import Gathered, Piece, gather, infer
+from assay.canopy.mapping.inference import Gathered, Inferred, Piece, finish, gather, infer
 from assay.canopy.mapping.lattice import Cell, Lattice
 from assay.canopy.mapping.predictor import Predictor
 
@@ -56,7 +56,7 @@ class Pipeline:
         todo = iter(list(cells))
         lock = threading.Lock()
         gathered: queue.Queue[Gathered | None] = queue.Queue(_AHEAD)
-        pieces: queue.Queue[Piece | None] = queue.Queue(_AHEAD)
+        pieces: queue.Queue[Inferred | None] = queue.Queue(_AHEAD)
         readers = [
             threading.Thread(target=self._guard, args=(self._read, todo, lock, gathered), daemon=True)
             for _ in range(self._readers)
@@ -98,7 +98,7 @@ class Pipeline:
                 self._put(gathered, gather(cell, self._lattice, reader))
         self._put(gathered, None)
 
-    def _infer(self, gathered: "queue.Queue[Gathered | None]", pieces: "queue.Queue[Piece | None]") -> Spent:
+    def _infer(self, gathered: "queue.Queue[Gathered | None]", pieces: "queue.Queue[Inferred | None]") -> Spent:
         left, waited, inferred, handed, windows = self._readers, 0.0, 0.0, 0.0, 0
         while left:
             began = time.perf_counter()
@@ -108,17 +108,17 @@ class Pipeline:
             if cell is None:
                 left -= 1
                 continue
-            piece = infer(cell, self._lattice, self._predictor, self._batch)
+            found = infer(cell, self._lattice, self._predictor, self._batch)
             done = time.perf_counter()
             inferred += done - read
-            windows += piece.windows
-            self._put(pieces, piece)
+            windows += found.windows
+            self._put(pieces, found)
             handed += time.perf_counter() - done
         return Spent(waited, inferred, handed, windows)
 
-    def _write(self, pieces: "queue.Queue[Piece | None]") -> None:
-        while (piece := self._get(pieces)) is not None:
-            self._keep(piece)
+    def _write(self, pieces: "queue.Queue[Inferred | None]") -> None:
+        while (found := self._get(pieces)) is not None:
+            self._keep(finish(found, self._lattice, self._predictor.card.name))
 
     def _put(self, where: "queue.Queue[Any]", what: Any) -> None:
         while True:
