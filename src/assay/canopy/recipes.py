@@ -1,7 +1,7 @@
 """Named trainings: what a person asks for by a word, and where it comes from.
 
-`plain` is the paper's loss with its mild augmentation at a size for a CPU; `general` is what was chosen for sites
-never seen, by leaving out one training site at a time (docs/canopy/training.md has the figures).
+`plain` is the paper's loss with mild changes to crops at a size for a CPU; `general` is meant for sites never seen. Its
+parts have reasons and were not chosen by measurement (docs/canopy/training.md).
 """
 
 from pathlib import Path
