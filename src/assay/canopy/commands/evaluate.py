@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from assay.canopy.tiles import TileRef
     from assay.canopy.uncertainty import Calibration
 
-BASELINES = ("constant", "colour", "texture")
+BASELINES = ("constant", "colour")
 
 
 @command
@@ -108,15 +108,12 @@ def predictor_of(model: str, refs: "list[TileRef]", held: "list[TileRef]", flips
             raise BadInput(f"{model[:200]} is no folder with a model; the baselines are {', '.join(BASELINES)}.")
         return predictor(load(Path(model)), flips=flips)
     from assay.canopy.evaluation.baselines import Constant, LinearColour
-    from assay.canopy.labels.weak import fit_weak
 
     sites = {ref.site for ref in held}
     tiles = [ref.load() for ref in refs if ref.height is not None and ref.site not in sites]
     if not tiles:
         raise BadInput("A baseline is fitted to other sites than it is evaluated on, and there is none: name a --site.")
-    if model == "constant":
-        return Constant.fit(tiles)
-    return LinearColour.fit(tiles) if model == "colour" else fit_weak(tiles)
+    return Constant.fit(tiles) if model == "constant" else LinearColour.fit(tiles)
 
 
 def show(evaluation: "Evaluation", model: str, change: "Change | None") -> None:
