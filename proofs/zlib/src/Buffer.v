@@ -145,3 +145,85 @@ Proof.
       exists p, b, n. repeat split; try lia. exact HPP.
 Qed.
 End Refill.
+
+(** * Eight bytes at once, as [zlib_fast] does *)
+
+Lemma little_value l : words W8 l -> little l = value (bits_of l).
+Proof.
+  induction 1 as [|b t Hb Ht IH]; [reflexivity|]. cbn [little bits_of flat_map]. fold (bits_of t).
+  rewrite value_app, value_bits_of, bits_of_byte_length, IH by exact Hb. reflexivity.
+Qed.
+
+Lemma eight_count bc : 0 <= bc <= 63 -> Z.lor bc 56 = bc + 8 * Z.shiftr (63 - bc) 3.
+Proof.
+  intros H. assert (K : forallb (fun n => Z.lor (Z.of_nat n) 56 =? Z.of_nat n + 8 * Z.shiftr (63 - Z.of_nat n) 3) (seq 0 64) = true) by reflexivity.
+  rewrite forallb_forall in K. specialize (K (Z.to_nat bc)). rewrite Z2Nat.id in K by lia. apply Z.eqb_eq, K, in_seq. lia.
+Qed.
+
+Lemma part_split from a b l : 0 <= from -> 0 <= a -> 0 <= b -> from + a + b <= zlen l ->
+  part from (a + b) l = (part from a l ++ part (from + a) b l)%list.
+Proof.
+  intros. apply znth_ext; [rewrite zlen_app, !zlen_part; lia|]. rewrite zlen_part by lia. intros k Hk. rewrite znth_part by lia.
+  destruct (Z.lt_ge_cases k a) as [G|G].
+  - unfold znth at 2. rewrite app_nth1; [fold (znth (part from a l) k); rewrite znth_part by lia; reflexivity|].
+    pose proof (zlen_part from a l ltac:(lia) ltac:(lia) ltac:(lia)) as L. unfold zlen in L. lia.
+  - pose proof (zlen_part from a l ltac:(lia) ltac:(lia) ltac:(lia)) as L. unfold zlen in L.
+    unfold znth at 2. rewrite app_nth2 by lia. replace (Z.to_nat k - length (part from a l))%nat with (Z.to_nat (k - a)) by lia.
+    fold (znth (part (from + a) b l) (k - a)). rewrite znth_part by lia. f_equal. lia.
+Qed.
+
+Lemma pending_eight input pos end_ bb bc bs : words W8 input -> 0 <= pos -> pos + 8 <= end_ -> end_ <= zlen input -> 0 <= bc <= 63 ->
+  pending input pos end_ bb bc bs ->
+  pending input (pos + Z.shiftr (63 - bc) 3) end_ (Z.lor bb (wrap W64 (Z.shiftl (load64 input pos) bc))) (Z.lor bc 56) bs.
+Proof.
+  intros Hi Hp He Hl Hbc (a & k & -> & La & Hk & ->). rewrite eight_count by exact Hbc.
+  assert (M : 0 <= Z.shiftr (63 - bc) 3 <= 7) by (rewrite Z.shiftr_div_pow2 by lia; change (2 ^ 3) with 8; Z.div_mod_to_equations; lia).
+  set (m := Z.shiftr (63 - bc) 3) in *.
+  assert (B : 56 <= bc + 8 * m <= 63).
+  { unfold m. rewrite Z.shiftr_div_pow2 by lia. change (2 ^ 3) with 8. Z.div_mod_to_equations. lia. }
+  exists (a ++ bits_of (part pos m input))%list, 64%nat. split.
+  { rewrite <- app_assoc, <- bits_of_app. do 2 f_equal. replace (end_ - pos) with (m + (end_ - (pos + m))) by lia. apply part_split; lia. }
+  split; [rewrite zlen_app, bits_of_length, zlen_part by lia; lia|]. split; [lia|].
+  unfold load64. fold (part pos 8 input). rewrite little_value by (apply words_ztake, words_zdrop, Hi).
+  assert (E : bits_of (part pos (end_ - pos) input) = (bits_of (part pos 8 input) ++ bits_of (part (pos + 8) (end_ - (pos + 8)) input))%list).
+  { rewrite <- bits_of_app. f_equal. replace (end_ - pos) with (8 + (end_ - (pos + 8))) by lia. apply part_split; lia. }
+  assert (L8 : length (bits_of (part pos 8 input)) = 64%nat).
+  { apply Nat2Z.inj. change (zlen (bits_of (part pos 8 input)) = 64). rewrite bits_of_length, zlen_part by lia. reflexivity. }
+  rewrite E. unfold zlen in La. apply same_bits. intros i Hi0.
+  rewrite Z.lor_spec, !testbit_value, !nth_first by lia. unfold wrap. change (modulus W64) with (2 ^ 64).
+  destruct (Z.lt_ge_cases i 64) as [I|I].
+  - rewrite Z.mod_pow2_bits_low by lia. rewrite Z.shiftl_spec by lia. destruct (Nat.ltb_spec (Z.to_nat i) 64); [|lia].
+    destruct (Z.lt_ge_cases i bc) as [J|J].
+    + rewrite (Z.testbit_neg_r _ (i - bc)) by lia. destruct (Nat.ltb_spec (Z.to_nat i) k); [apply orb_false_r|lia].
+    + rewrite testbit_value by lia.
+      assert (F : nth (Z.to_nat i) (a ++ bits_of (part pos 8 input) ++ bits_of (part (pos + 8) (end_ - (pos + 8)) input)) false =
+                  nth (Z.to_nat (i - bc)) (bits_of (part pos 8 input)) false).
+      { rewrite app_nth2 by lia. rewrite app_nth1 by lia. f_equal. lia. }
+      rewrite F. destruct (Nat.ltb (Z.to_nat i) k); [apply orb_diag|reflexivity].
+  - rewrite Z.mod_pow2_bits_high by lia. destruct (Nat.ltb_spec (Z.to_nat i) k); [lia|]. destruct (Nat.ltb_spec (Z.to_nat i) 64); [lia|reflexivity].
+Qed.
+
+(** * Taking bits *)
+
+Lemma pending_length input pos end_ bb bc bs : pending input pos end_ bb bc bs -> bc <= zlen bs.
+Proof. intros (a & k & -> & <- & _). rewrite zlen_app. pose proof (zlen_nonneg (bits_of (part pos (end_ - pos) input))). lia. Qed.
+
+Lemma pending_skip input pos end_ bb bc bs n : 0 <= n <= bc -> pending input pos end_ bb bc bs ->
+  pending input pos end_ (Z.shiftr bb n) (bc - n) (skipn (Z.to_nat n) bs).
+Proof.
+  intros Hn (a & k & -> & La & Hk & ->). unfold zlen in La.
+  exists (skipn (Z.to_nat n) a), (k - Z.to_nat n)%nat. split; [|split; [|split; [lia|]]].
+  - rewrite skipn_app. replace (Z.to_nat n - length a)%nat with 0%nat by lia. reflexivity.
+  - unfold zlen. rewrite skipn_length. lia.
+  - rewrite <- (Z2Nat.id n) at 1 by lia. rewrite shiftr_value, firstn_skipn_comm. do 3 f_equal. lia.
+Qed.
+
+(** The lowest [w] bits of the buffer are the next number. *)
+Lemma pending_field input pos end_ bb bc bs w : 0 <= w <= bc -> pending input pos end_ bb bc bs ->
+  field (Z.to_nat w) bs = Done (Z.land bb (Z.ones w)) (skipn (Z.to_nat w) bs).
+Proof.
+  intros Hw HP. pose proof (pending_length _ _ _ _ _ _ HP) as L. destruct HP as (a & k & E & La & Hk & ->). clear E La.
+  rewrite <- (Z2Nat.id w) at 2 by lia. rewrite mask_value, firstn_firstn. replace (Nat.min (Z.to_nat w) k) with (Z.to_nat w) by lia.
+  rewrite <- (firstn_skipn (Z.to_nat w) bs) at 1. apply field_finds. split; [|reflexivity].
+  unfold zlen in *. rewrite firstn_length. lia.
+Qed.
