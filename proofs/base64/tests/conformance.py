@@ -1,4 +1,4 @@
-"""Base64 against CPython's binascii: generated inputs, and CPython's own tests of `base64` with the component in its place."""
+"""Base64 against CPython's binascii: generated inputs, and CPython's own tests with the component in its place."""
 
 import base64
 import binascii

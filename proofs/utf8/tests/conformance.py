@@ -1,5 +1,5 @@
-"""UTF-8 validation against `bytes.decode`: generated inputs, and CPython's own tests of its UTF-8 codec, run with a codec
-whose every decision on what is well-formed is the component's."""
+"""UTF-8 validation against `bytes.decode`: generated inputs, and CPython's own tests of its UTF-8 codec, run with a
+codec whose every decision on what is well-formed is the component's."""
 
 import codecs
 import unittest
