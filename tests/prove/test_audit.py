@@ -1,4 +1,4 @@
-"""The audit of compiled proofs: what is false, though the kernel of this version accepts it, is refused; honest proofs not."""
+"""The audit of compiled proofs: what is false, though this kernel accepts it, is refused; honest proofs are not."""
 
 import struct
 import subprocess

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tests.prove.conftest import Assay
+from tests.prove.test_mutation import write_state
 
 
 def test_new_check_certificate_and_recheck(rocq: None, assay: Assay, tmp_path: Path) -> None:
@@ -25,11 +26,15 @@ def test_new_check_certificate_and_recheck(rocq: None, assay: Assay, tmp_path: P
 
 def test_a_page_shows_gates_statements_and_what_is_not_proved(rocq: None, assay: Assay, tmp_path: Path) -> None:
     assert assay("prove", "new", "triple").returncode == 0
-    made = assay("prove", "report", "triple", "--fuzz", "100", "--quick", "--html", "page.html")
+    folder = tmp_path / "elsewhere"
+    write_state(folder / "triple", folder / "state", ["killed", "survived", "equivalent"])
+    options = ("--fuzz", "100", "--quick", "--mutation", "state", "--most", "3")
+    made = assay("prove", "report", "triple", *options, "--html", "page.html")
     page = (tmp_path / "elsewhere" / "page.html").read_text()
     assert made.returncode == 0
     for said in ("implementation", "optimised", "Definition right", "For every word the program returns", "not proved"):
         assert said in page
+    assert "Of 3 such mutants with a meaning 1 fail a gate" in " ".join(page.split())
     assert "<script" not in page
 
 
