@@ -68,9 +68,11 @@ def _print(made: dict[str, Any]) -> None:
 
 
 def _overall(rows: list[dict[str, Any]]) -> Any:
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("", "MAE m", "RMSE m", "R²", "block R²", "bias m", "edge", "MAE against SiLog", "seeds")
+    table = Table(
+        Column("", no_wrap=True), "MAE m", "RMSE m", "R²", "block R²", "bias m", "edge", "MAE against SiLog", "seeds"
+    )
     for row in rows:
         against = row["against_silog"]
         table.add_row(
@@ -83,10 +85,10 @@ def _overall(rows: list[dict[str, Any]]) -> Any:
 
 
 def _by_height(rows: list[dict[str, Any]]) -> Any:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     bins = [group["name"] for group in rows[0]["heights"]]
-    table = Table("MAE / bias m", *bins)
+    table = Table(Column("MAE / bias m", no_wrap=True), *bins)
     for row in rows:
         by_name = {group["name"]: group for group in row["heights"]}
         table.add_row(row["row"], *(_pair(by_name.get(name)) for name in bins))
