@@ -38,6 +38,7 @@ def metres(logits: Tensor, heights: Tensor, scale: float) -> Tensor:
     positive = logits.float().relu().flatten(2)  # (B, bins, H * W)
     sides = torch.stack([torch.ones_like(heights), heights])  # (2, bins)
     with torch.autocast(logits.device.type, enabled=False):  # in half precision 30 m would come in steps of 0.1 m
-        both = torch.matmul(sides, positive).unflatten(2, logits.shape[2:])  # (B, 2, H, W)
+        both = torch.matmul(sides, positive).view(logits.shape[0], 2, *logits.shape[2:])  # (B, 2, H, W)
     total, summed = both[:, :1] + SHIFT * heights.numel(), both[:, 1:] + SHIFT * heights.sum()
-    return (summed / total.clamp_min(_FLOOR)).clamp_min(_FLOOR) * scale
+    found: Tensor = (summed / total.clamp_min(_FLOOR)).clamp_min(_FLOOR) * scale
+    return found

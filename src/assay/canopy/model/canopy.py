@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from assay.canopy.model import backbones, bins
 from assay.canopy.model.config import ModelConfig
-from assay.canopy.model.head import Head
+from assay.canopy.model.head import Head, Reassemble
 from assay.canopy.model.lite0 import DEVIATIONS
 from assay.core.errors import BadInput
 
@@ -34,7 +34,8 @@ class CanopyModel(nn.Module):
         self.head = Head(config.head)
         if config.backbone.kind == "efficientnet-lite0":
             for layer, tap in zip(self.head.reassemble_stage.layers, config.backbone.taps, strict=True):
-                layer.projection.weight.data.div_(DEVIATIONS.get(tap, 1.0))
+                if isinstance(layer, Reassemble):
+                    layer.projection.weight.data.div_(DEVIATIONS.get(tap, 1.0))
         self.card: dict[str, object] = {}  # what a person should know about these weights; kept in model.json
 
     @property
