@@ -77,7 +77,7 @@ def _texture(side: int) -> np.ndarray:
 
 def _card(name: str, config: ModelConfig) -> Card:
     norm = config.normalisation
-    return Card(name, GSD, norm.mean, norm.std, config.backbone.patch, "sha256:" + "0" * 64, config.backbone.kind)
+    return Card(name, GSD, norm.mean, norm.std, 32, "sha256:" + "0" * 64, config.backbone.kind)
 
 
 def small_vit() -> ModelConfig:
@@ -232,7 +232,7 @@ def seams(folder: Path, asked: argparse.Namespace) -> list[dict[str, Any]]:
     torch.set_num_threads(asked.threads)
     predictor = model("vit")
     path = imagery(folder / "s.tif", asked.side)
-    usual = Tiling.of(16)
+    usual = Tiling.of(32)
     rows = []
     for name, tiling in (("fading", usual), ("cut", Tiling(usual.window, usual.overlap, 0, usual.multiple))):
         map_canopy(predictor, path, folder / f"s-{name}", Options(date=DATE, tiling=tiling))

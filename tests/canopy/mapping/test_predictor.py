@@ -69,6 +69,7 @@ def test_a_model_s_folder_is_all_that_is_needed(model: CanopyModel, tmp_path: Pa
     data = texture(slice(0, 130), slice(0, 150))
     path = write(tmp_path / "a.tif", data, transform=place())
     plain = load_predictor(tmp_path / "model")
+    assert plain.card.multiple % 32 == 0  # the decoder's deepest level
     assert plain.layers == ("height", "spread") and plain.card.name == "small" and plain.card.gsd_m == 0.5
     map_canopy(plain, path, tmp_path / "plain", options(tiling=Tiling.of(32, 256)))
     (tmp_path / "model" / "calibration.json").write_text(calibration(uses_spread=False).to_json())

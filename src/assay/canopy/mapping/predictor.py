@@ -5,6 +5,7 @@ is a `HeightModel`. The card says what it expects and goes into the map. `of_mod
 models."""
 
 import functools
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from assay.canopy.uncertainty import Calibration
 
 LEVEL = 0.9  # share of pixels that a calibrated interval is made to hold
+_COARSEST = 32  # pixels: the decoder's deepest level; windows of other multiples come back larger than they went in
 _FLOOR = 0.5  # metres added to the model's spread, as the calibration does
 
 
@@ -166,7 +168,7 @@ def of_model(
         gsd_m=config.gsd_m,
         mean=config.normalisation.mean,
         std=config.normalisation.std,
-        multiple=model.multiple,
+        multiple=math.lcm(model.multiple, _COARSEST),
         sha256=sha256,
         architecture=f"CHMv2 decoder over {config.backbone.kind}",
         licence=str(model.card.get("licence") or ""),
