@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 MAX_FOOTPRINTS = 256 << 20  # bytes
-_CELL = 1.0  # metres
+_CELL = 1.0  # metres, or so large that a cell has about four returns
 _LOWEST = 2.0  # metres: lower roofs are not looked for
 _ROUGH = 0.25  # metres: how far a roof's returns lie from a plane, root mean square over 3 x 3 cells
 _SINGLE = 0.9  # share of returns that are their pulse's only one
@@ -39,8 +39,9 @@ def from_class(x: Array, y: Array, kind: NDArray[np.uint8], rows: int, columns: 
 
 def from_shape(x: Array, y: Array, height: Array, only: Mask, rows: int, columns: int, gsd: float) -> Mask:
     """Pixels that look like roofs: high, smooth, closed to the beam, and large enough."""
-    down, across = _pixels(y, _CELL, _cells(rows, gsd)), _pixels(x, _CELL, _cells(columns, gsd))
-    shape = (_cells(rows, gsd), _cells(columns, gsd))
+    cell = max(_CELL, 2 * float(np.sqrt(rows * columns / max(len(x), 1))) * gsd)
+    shape = (_cells(rows, gsd, cell), _cells(columns, gsd, cell))
+    down, across = _pixels(y, cell, shape[0]), _pixels(x, cell, shape[1])
     count = _sum(down, across, np.ones_like(height), shape)
     mean = _sum(down, across, height, shape) / np.maximum(count, 1)
     single = _sum(down, across, only.astype(float), shape) / np.maximum(count, 1)
@@ -49,9 +50,9 @@ def from_shape(x: Array, y: Array, height: Array, only: Mask, rows: int, columns
     roof = ndimage.binary_opening(ndimage.binary_closing(roof), iterations=1)
     names, number = ndimage.label(roof)
     sizes = ndimage.sum_labels(roof, names, np.arange(number + 1))
-    roof = (sizes >= _AREA / _CELL**2)[names] & roof
+    roof = (sizes >= _AREA / cell**2)[names] & roof
     roof = ndimage.binary_dilation(roof, iterations=1) & (mean > _LOWEST / 2)  # eaves
-    grid = np.ix_(_cell_of(rows, gsd, shape[0]), _cell_of(columns, gsd, shape[1]))
+    grid = np.ix_(_cell_of(rows, gsd, cell, shape[0]), _cell_of(columns, gsd, cell, shape[1]))
     found: Mask = roof[grid]
     return found
 
@@ -96,9 +97,9 @@ def _pixels(metres: Array, size: float, count: int) -> NDArray[np.int64]:
     return np.clip((metres / size).astype(np.int64), 0, count - 1)
 
 
-def _cells(pixels: int, gsd: float) -> int:
-    return max(1, int(np.ceil(pixels * gsd / _CELL)))
+def _cells(pixels: int, gsd: float, cell: float) -> int:
+    return max(1, int(np.ceil(pixels * gsd / cell)))
 
 
-def _cell_of(pixels: int, gsd: float, cells: int) -> NDArray[np.int64]:
-    return np.clip(((np.arange(pixels) + 0.5) * gsd / _CELL).astype(np.int64), 0, cells - 1)
+def _cell_of(pixels: int, gsd: float, cell: float, cells: int) -> NDArray[np.int64]:
+    return np.clip(((np.arange(pixels) + 0.5) * gsd / cell).astype(np.int64), 0, cells - 1)
