@@ -278,11 +278,16 @@ class Measurer:
         return self._bench.work(parameters, working, list(self._samples(chain, uid, round_).batches()), round_)
 
     def _compared(self, round_: int, one: Received, again: Worked, left: PeerState | None = None) -> Reexecution:
-        """`left`: the state that the peer left, if that is not the very one that we arrive at."""
-        equal = again.state.digest == one.contribution.header.state_after
-        apart = left.difference(again.state.having_sent(again.gradient, one.gradient)) if left is not None else 0.0
-        return reexecution.compare(
-            one.gradient, again.gradient, round_=round_, state_equal=equal, state_difference=apart
+        """`left`: the state that the peer left, if that is not the very one that it should have."""
+        found = reexecution.compare(one.gradient, again.gradient, round_=round_, state_equal=False)
+        same = (found.share, found.difference, found.outside) == (1.0, 0.0, 0.0)
+        # Whoever sent something else must have kept other books: those of the honest work do not fit it.
+        due = again.state if same else again.state.having_sent(again.gradient, one.gradient)
+        return found.model_copy(
+            update={
+                "state_equal": due.digest == one.contribution.header.state_after,
+                "state_difference": min(left.difference(due), reexecution.MAX_RATIO) if left is not None else 0.0,
+            }
         )
 
     def _shown(self, stores: Stores, wanted: Mapping[K, tuple[Member, Digest]]) -> dict[K, PeerState | None]:

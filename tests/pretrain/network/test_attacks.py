@@ -129,3 +129,11 @@ def test_the_table_goes_between_its_marks_and_nowhere_else(tmp_path: Path) -> No
     assert text.endswith("<!-- end -->\nbetween\n<!-- bench 15+5 -->\n<!-- end -->\nafter\n")
     with pytest.raises(BadInput, match="one line"):
         put_into(page, "bench 1+1", "")
+
+
+def test_where_machines_may_differ_books_must_fit_what_was_sent(recipe: Recipe, corpus: Corpus, tmp_path: Path) -> None:
+    """Whoever sends a little too much must take it off its error feedback; whoever does is let pass, and paid."""
+    loose = recipe.model_copy(update={"gauntlet": recipe.gauntlet.model_copy(update={"reexecution_overlap": 0.99})})
+    cast = Cast(3, ("nudge", "false-books", "drifting-state"), ("honest",))
+    (only,) = network.Network(loose, corpus, cast, tmp_path).run(1)
+    assert only.expelled == [4, 5] and only.selected == [0, 1, 2, 3]

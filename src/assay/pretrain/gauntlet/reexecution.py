@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_DIFFERENCE = 0.08
 # Of the state at the end, as a vector, given what was sent: error feedback makes up for what another kind of machine
 # sends differently, so that only rounding is left (2e-5 with sums in another order).
-MAX_STATE_DIFFERENCE = 0.01
+MAX_STATE_DIFFERENCE = 0.002
 # The length of what only one of the two keeps, over sqrt(1 - share): what falls on the other side of the limit to top-k
 # is no larger than the rest. Without it one chunk of a hundred could hold anything.
 MAX_OUTSIDE = 4.0
