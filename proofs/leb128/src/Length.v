@@ -54,7 +54,7 @@ Proof.
   pose proof (zlen_nonneg S) as HSL. clear HS.
   eexists n, _, _. split; [exact R|]. vc_compute.
   vc; try discriminate; conditions; try (exfalso; lia).
-  all: vc_compute; eexists _, _; split; [lia|]; split; [lia|]; split; [reflexivity|]; split; [reflexivity|].
+  all: vc_compute; split; [discriminate|]; eexists _, _; split; [lia|]; split; [lia|]; split; [reflexivity|]; split; [reflexivity|].
   all: destruct (unsigned_ok_spec S b) as [[E K]|[E K]]; rewrite E in U; try (exfalso; lia).
   all: exists (value S); split; [reflexivity|].
   all: first [ right; split; [reflexivity|exact U]
@@ -91,11 +91,11 @@ Proof.
     pose proof (signed_word S F' b H ltac:(lia) LF L10 V ltac:(lia)) as W.
     destruct (Z.ltb_spec 63 b), (Z.eqb_spec (zlen S) 10); cbn [andb negb] in W;
       (vc; try discriminate; conditions; try (exfalso; lia));
-      (vc_compute; eexists _, _; split; [lia|]; split; [lia|]; split; [reflexivity|]; split; [reflexivity|];
+      (vc_compute; split; [discriminate|]; eexists _, _; split; [lia|]; split; [lia|]; split; [reflexivity|]; split; [reflexivity|];
        exists (signed_value S); split; [rewrite W; reflexivity|]; left; exists S, tail; rewrite seven;
        split; [exact HR|]; split; [exact U|]; reflexivity).
   - vc; try discriminate; conditions; try (exfalso; lia).
-    all: vc_compute; eexists _, _; split; [lia|]; split; [lia|]; split; [reflexivity|]; split; [reflexivity|].
+    all: vc_compute; split; [discriminate|]; eexists _, _; split; [lia|]; split; [lia|]; split; [reflexivity|]; split; [reflexivity|].
     all: first [exists (value S); split; [reflexivity|] | eexists; split; [unfold wrap; cbn [modulus]; reflexivity|]].
     all: right; split; [reflexivity|exact U].
 Qed.
