@@ -22,7 +22,7 @@ RECIPE = Path(__file__).parents[3] / "src/assay/pretrain/recipes/tiny.toml"
 ROUNDS = 6
 BUCKET = "network"
 # A machine with two cores starts seven Pythons with torch: these leave room for it.
-SECONDS = {"commit": 20, "reveal": 6, "score": 20, "publish": 6}
+SECONDS = {"commit": 20, "reveal": 6, "score": 28, "publish": 6}
 
 
 @pytest.fixture
@@ -131,11 +131,14 @@ def test_a_run_outlives_its_members(
         assert members.running.pop(name).wait(120) == 0, members.logs()
     registered = {member.endpoint.rpartition("/")[2]: member for member in chain.members()}
     assert registered["peer-6"].first_round >= 3
-    # Nobody was thrown out, the run never stood still, and those who came back or late count as the others do.
+    # Nobody was thrown out, and those who came back or late count as the others do.
     assert not any(member.expelled for member in registered.values())
-    last = chain.outcome(ROUNDS - 1)
-    assert {member.uid for member in chain.members(Role.PEER)} == set(last.selected), members.logs()
-    assert not any(chain.outcome(round_).void for round_ in range(ROUNDS))
+    # Not everyone in every round: what did not help on text that nobody knew is left out, whosever it is.
+    counted = set().union(*(chain.outcome(round_).selected for round_ in range(3, ROUNDS)))
+    assert {member.uid for member in chain.members(Role.PEER)} == counted, members.logs()[-5000:]
+    # A validator that was killed, or too slow, can cost a round: then nothing moves, and what was sent is put back.
+    void = [round_ for round_ in range(ROUNDS) if chain.outcome(round_).void]
+    assert len(void) <= 2, f"void: {void}"
     # All who were there attest to the same parameters, bit for bit, in every round.
     for round_ in range(ROUNDS):
         assert len(set(chain.attestations(round_).values())) == 1
@@ -146,7 +149,7 @@ def test_a_run_outlives_its_members(
     stores = open_run(tmp_path / "run.json").stores
     for round_ in range(ROUNDS):
         found = documents(chain, stores, round_)
-        assert found
+        assert found or round_ in void
         for document in found.values():
             assert {peer.uid for peer in document.evidence.peers} >= set(chain.commitments(round_))
     audited = members.assay("audit", "run.json", "--json")
