@@ -90,3 +90,10 @@ def test_links_and_crowds_are_refused(skeleton: Path, tmp_path: Path) -> None:
 def test_a_folder_without_a_component_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="assay prove new"):
         read(tmp_path)
+
+
+def test_the_copies_of_the_specification_of_deflate_are_one() -> None:
+    """A component carries its whole trusted statement: three of them have RFC 1951, and it must not drift apart."""
+    proofs = Path(__file__).parents[2] / "proofs"
+    texts = {(proofs / name / "trusted" / "Rfc1951.v").read_bytes() for name in ("zlib", "inflate", "deflate")}
+    assert len(texts) == 1
