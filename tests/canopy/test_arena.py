@@ -48,6 +48,19 @@ def test_an_honest_model_is_accepted_and_verifies_again(home: Path) -> None:
     assert assay(home, "ledger", "verify").returncode == 0
 
 
+def test_a_worker_that_nobody_kept_in_is_never_accepted(home: Path, tmp_path: Path) -> None:
+    script = tmp_path / "left.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from assay.canopy.model import build, lite0, save\n"
+        "save(build(lite0(gsd_m=1.0), pretrained=False), Path('final_model'))\n"
+    )
+    ended = assay(home, "run", "canopy/smoke", "--sandbox", "none", "--worker", f"python {script}", "--json")
+    found = verdict(ended)
+    assert (ended.returncode, found["outcome"]) == (1, "inconclusive")
+    assert [finding["rule"] for finding in found["findings"]] == ["confinement"]
+
+
 @pytest.mark.parametrize(
     ("worker", "message"),
     [

@@ -18,6 +18,7 @@ from assay.canopy.model import load
 from assay.canopy.predicting import predictor
 from assay.canopy.tiles import Tile, read_manifest
 from assay.core.arena import Examination, Report
+from assay.core.confinement import confinement
 from assay.core.digest import Digest
 from assay.core.sandbox import Sandbox
 from assay.core.scratch import scratch
@@ -40,7 +41,7 @@ def verify(digest: Digest, store: Store, sandbox: Sandbox, report: Report) -> Ex
         store.get_tree(handed_in.model, place / "model", tasks.LIMITS)
         intake.check(place / "model")
         hidden = _labelled(place / tasks.HIDDEN)
-        findings: list[Finding] = []
+        findings: list[Finding] = confinement(handed_in.run)
         if handed_in.workspace is not None:
             report("Looking for hidden tiles in what was handed in")
             store.get_tree(handed_in.workspace, place / "workspace", tasks.LIMITS)
