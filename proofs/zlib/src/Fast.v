@@ -396,19 +396,33 @@ Definition set_lengths : proc := {|
   p_results := []
 |}.
 
-Definition both_codes (nlit ndist : exp) : stm :=
-  Call ["ok"] "zlib_build" [Lit 0; nlit; Lit width_lit; Lit 1; Lit 1] ["lens"; "zlib_lit_meaning"; "lit_table"; "lit_count"; "lit_sym"];;
-  If "ok"
-    (Call ["ok"] "zlib_build" [nlit; ndist; Lit width_dist; Lit 0; Lit 1] ["lens"; "zlib_dist_meaning"; "dist_table"; "dist_count"; "dist_sym"];;
-     If "ok" (Store "state" 0 6) (invalid 7))
-    (invalid 6).
+Definition code_names : list ident :=
+  ["lens"; "lit_table"; "lit_count"; "lit_sym"; "dist_table"; "dist_count"; "dist_sym"].
+
+(** The two codes of a block from their lengths, one after the other. *)
+Definition both_codes : proc := {|
+  p_name := "zlib_both";
+  p_arrays := (AParam "state" W64 true :: all_code_arrays);
+  p_params := ["nlit"; "ndist"];
+  p_locals := ["ok"];
+  p_scratch := [];
+  p_body :=
+    Call ["ok"] "zlib_build" [Lit 0; Var "nlit"; Lit width_lit; Lit 1; Lit 1]
+      ["lens"; "zlib_lit_meaning"; "lit_table"; "lit_count"; "lit_sym"];;
+    If "ok"
+      (Call ["ok"] "zlib_build" [Var "nlit"; Var "ndist"; Lit width_dist; Lit 0; Lit 1]
+         ["lens"; "zlib_dist_meaning"; "dist_table"; "dist_count"; "dist_sym"];;
+       If "ok" (Store "state" 0 6) (invalid 7))
+      (invalid 6);
+  p_results := []
+|}.
 
 (** The fixed codes. *)
 Definition fixed_codes : proc := {|
   p_name := "zlib_fixed";
   p_arrays := (AParam "state" W64 true :: all_code_arrays);
   p_params := [];
-  p_locals := ["ok"];
+  p_locals := [];
   p_scratch := [];
   p_body :=
     Call [] "zlib_set" [Lit 0; Lit 144; Lit 8] ["lens"];;
@@ -416,7 +430,7 @@ Definition fixed_codes : proc := {|
     Call [] "zlib_set" [Lit 256; Lit 280; Lit 7] ["lens"];;
     Call [] "zlib_set" [Lit 280; Lit 288; Lit 8] ["lens"];;
     Call [] "zlib_set" [Lit 288; Lit 320; Lit 5] ["lens"];;
-    both_codes 288 32;
+    Call [] "zlib_both" [Lit 288; Lit 32] ("state" :: code_names);
   p_results := []
 |}.
 
@@ -436,8 +450,7 @@ Definition block_start : proc := {|
        "bb" ::= "bb" >> 3;;
        "bc" ::= "bc" - 3;;
        If ("type" == 0) (Store "state" 0 1)
-         (If ("type" == 1) (Call [] "zlib_fixed" []
-            ["state"; "lens"; "lit_table"; "lit_count"; "lit_sym"; "dist_table"; "dist_count"; "dist_sym"])
+         (If ("type" == 1) (Call [] "zlib_fixed" [] ("state" :: code_names))
            (If ("type" == 2) (Store "state" 0 3) (invalid 1))))
       Skip;
   p_results := [Var "bb"; Var "bc"; Var "go"]
@@ -546,19 +559,16 @@ Definition dynamic_codes : proc := {|
   p_name := "zlib_codes";
   p_arrays := (AParam "state" W64 true :: all_code_arrays);
   p_params := [];
-  p_locals := ["ok"];
+  p_locals := [];
   p_scratch := [];
   p_body :=
     If (Load "lens" 256)
-      (both_codes (Load "state" 6) (Load "state" 7))
+      (Call [] "zlib_both" [Load "state" 6; Load "state" 7] ("state" :: code_names))
       (invalid 11);
   p_results := []
 |}.
 
 (** * The whole *)
-
-Definition code_names : list ident :=
-  ["lens"; "lit_table"; "lit_count"; "lit_sym"; "dist_table"; "dist_count"; "dist_sym"].
 
 (** Headers: whatever comes between symbols and bytes. *)
 Definition header : proc := {|
@@ -633,7 +643,7 @@ Definition program : program := {|
     Table "zlib_code_meaning" W32 code_meaning; Table "zlib_order" W8 order
   ];
   g_procs := [inflate; header; dynamic_codes; code_length; repeat_length; code_code; dynamic_start; block_start; fixed_codes;
-              set_lengths; build; stored_bytes; stored_length; copy_rest; token; match_; fast; refill; find; fill_table;
+              both_codes; set_lengths; build; stored_bytes; stored_length; copy_rest; token; match_; fast; refill; find; fill_table;
               reverse; sort_symbols; count_lengths];
   g_entries := ["zlib_inflate"]
 |}.

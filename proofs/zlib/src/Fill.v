@@ -257,7 +257,7 @@ Hypotheses (Hlow : 0 <= low <= 1) (Hhigh : 0 <= high <= 1).
 Definition callees : list proc := Fast.fill_table :: Fast.reverse :: Fast.sort_symbols :: Fast.count_lengths :: G.
 
 Definition built (counts' sym' table' : list Z) : Prop :=
-  zlen counts' = 16 /\ zlen sym' = zlen sym /\ zlen table' = zlen table /\ words W16 sym' /\ words W32 table' /\
+  zlen counts' = 16 /\ words W16 counts' /\ zlen sym' = zlen sym /\ zlen table' = zlen table /\ words W16 sym' /\ words W32 table' /\
   (accepted low high ls = true -> roomy ls /\ holds ls counts' sym' /\ tells ls meaning width table').
 
 Definition build_state (ok : option Z) (tb cs sy : list Z) : state :=
@@ -276,6 +276,10 @@ Proof.
   set (counts' := zset (tally ls) 0 (longest ls)).
   assert (LC : zlen counts' = 16) by (unfold counts'; rewrite zlen_zset; reflexivity).
   assert (C0 : znth counts' 0 = longest ls) by (apply znth_zset_same; rewrite zlen_tally; lia).
+  assert (WC : words W16 counts').
+  { pose proof (longest_bound ls HF). apply words_zset; [|unfold word; cbn [modulus]; lia]. apply Forall_forall. intros x Hx.
+    apply in_map_iff in Hx as (k & <- & _). pose proof (count_le ls (Z.of_nat k)). pose proof (count_nonneg ls (Z.of_nat k)).
+    unfold word. cbn [modulus]. lia. }
   vc_proc Fast.build. apply wp_seq. vc_call Fast.count_lengths.
   destruct (count_spec lens counts from size T G Hfrom Hsize Hend Hlens Hcounts HF) as (n & ws & Bs & R & Hn & -> & ->).
   fold ls in R. fold counts' in R. eexists n, _, _. split; [exact R|]. vc_compute. clear R.
