@@ -1,5 +1,4 @@
-(** Length.v: a number of either kind, and how many bytes it takes.
-    In progress: not checked by Rocq yet, and part of no claim. *)
+(** Length.v: a number of either kind, and how many bytes it takes. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics Wp Tactics.
 From Leb128Trusted Require Import Statement.
@@ -44,9 +43,17 @@ Qed.
 Lemma seven n : 7 * n / 7 = n.
 Proof. rewrite Z.mul_comm. apply Z.div_mul. discriminate. Qed.
 
+(** The count of steps: either none is read, or as many bytes as were taken. *)
+Ltac count := first [intros N; exfalso; apply N; reflexivity | rewrite seven; lia].
+
+Ltac answer :=
+  vc_compute; try (split; [discriminate|]);
+  lazymatch goal with |- context [[?v; ?m] = [_; _]] => exists v, m end;
+  split; [lia|]; split; [count|]; split; [reflexivity|]; split; [reflexivity|].
+
 Lemma take_unsigned_spec G i : 0 <= i <= zlen data ->
   exists n ws Bs, runs [] (Fast.take :: G) Fast.take_unsigned [i; zlen data] [Arr W8 false data] n ws Bs /\
-    exists v k, 0 <= n <= 80 /\ (i < zlen data -> n <= 6 * (zlen data - i) + 20) /\ ws = [v; k] /\ Bs = [Arr W8 false data] /\ found Unsigned (zdrop i data) v k.
+    exists v m, 0 <= n <= 80 /\ (m <> 0 -> n <= 6 * m + 20) /\ ws = [v; m] /\ Bs = [Arr W8 false data] /\ found Unsigned (zdrop i data) v m.
 Proof.
   intros Hi. vc_proc Fast.take_unsigned. apply wp_seq. vc_call Fast.take.
   destruct (take_spec data Hd Hlen G i Hi) as (n & ws & Bs & R & S & b & a & T & L & Hn & -> & ->).
@@ -54,7 +61,7 @@ Proof.
   pose proof (zlen_nonneg S) as HSL. clear HS.
   eexists n, _, _. split; [exact R|]. vc_compute.
   vc; try discriminate; conditions; try (exfalso; lia).
-  all: vc_compute; split; [discriminate|]; eexists _, _; split; [lia|]; split; [lia|]; split; [reflexivity|]; split; [reflexivity|].
+  all: answer.
   all: destruct (unsigned_ok_spec S b) as [[E K]|[E K]]; rewrite E in U; try (exfalso; lia).
   all: exists (value S); split; [reflexivity|].
   all: first [ right; split; [reflexivity|exact U]
@@ -79,31 +86,43 @@ Qed.
 
 Lemma take_signed_spec G i : 0 <= i <= zlen data ->
   exists n ws Bs, runs [] (Fast.take_unsigned :: Fast.take :: G) Fast.take_signed [i; zlen data] [Arr W8 false data] n ws Bs /\
-    exists v k, 0 <= n <= 80 /\ (i < zlen data -> n <= 6 * (zlen data - i) + 20) /\ ws = [v; k] /\ Bs = [Arr W8 false data] /\ found Signed (zdrop i data) v k.
+    exists v m, 0 <= n <= 80 /\ (m <> 0 -> n <= 6 * m + 20) /\ ws = [v; m] /\ Bs = [Arr W8 false data] /\ found Signed (zdrop i data) v m.
 Proof.
   intros Hi. vc_proc Fast.take_signed. apply wp_seq. vc_call Fast.take.
   destruct (take_spec data Hd Hlen G i Hi) as (n & ws & Bs & R & S & b & a & T & L & Hn & -> & ->).
   pose proof (signed_right _ S b a T) as U. pose proof T as (F & tail & HR & _ & L10 & Hb & Ha & HS & _).
   pose proof (zlen_nonneg S) as HSL. clear HS.
   eexists n, _, _. split; [exact R|]. vc_compute.
-  destruct (signed_ok_spec S b a) as [[E K]|[E K]]; rewrite E in U.
-  - destruct (taken_shape _ S b a T ltac:(lia)) as (H & _ & F' & _ & _ & LF & L9 & V).
-    pose proof (signed_word S F' b H ltac:(lia) LF L10 V ltac:(lia)) as W.
-    destruct (Z.ltb_spec 63 b), (Z.eqb_spec (zlen S) 10); cbn [andb negb] in W;
-      (vc; try discriminate; conditions; try (exfalso; lia));
-      (vc_compute; split; [discriminate|]; eexists _, _; split; [lia|]; split; [lia|]; split; [reflexivity|]; split; [reflexivity|];
-       exists (signed_value S); split; [rewrite W; reflexivity|]; left; exists S, tail; rewrite seven;
-       split; [exact HR|]; split; [exact U|]; reflexivity).
-  - vc; try discriminate; conditions; try (exfalso; lia).
-    all: vc_compute; split; [discriminate|]; eexists _, _; split; [lia|]; split; [lia|]; split; [reflexivity|]; split; [reflexivity|].
-    all: first [exists (value S); split; [reflexivity|] | eexists; split; [unfold wrap; cbn [modulus]; reflexivity|]].
-    all: right; split; [reflexivity|exact U].
+  set (W := if (63 <? b) && negb (zlen S =? 10) then wrap W64 (word_so_far S - wrap W64 (Z.shiftl 1 (7 * zlen S))) else word_so_far S).
+  assert (HW : 0 <= word_so_far S < 18446744073709551616) by exact (Z.mod_pos_bound _ 18446744073709551616 eq_refl).
+  apply wp_seq.
+  vc_cut (fun (s : state) c => exists v p,
+    s = State [("i", Some i); ("size", Some (zlen data)); ("v", Some v); ("p", Some p); ("b", Some b); ("a", Some a)]%string
+              [("data"%string, Arr W8 false data)] /\
+    0 <= v < 18446744073709551616 /\ 0 <= c <= 6 * zlen S + 12 /\
+    ((p = 7 * zlen S /\ v = W /\ b < 128 /\ (zlen S = 10 -> b = 0 \/ b = 127)) \/
+     (p = 0 /\ (128 <= b \/ (zlen S = 10 /\ b <> 0 /\ b <> 127))))).
+  - vc; conditions; try (exfalso; lia).
+    all: eexists _, _; split; [reflexivity|]; split; [first [exact HW | apply wrap_word]|]; split; [lia|].
+    all: first [right; split; [reflexivity|lia] | left; split; [reflexivity|]; split; [|lia]; subst W].
+    all: destruct (Z.ltb_spec 63 b), (Z.eqb_spec (zlen S) 10); cbn [andb negb]; first [reflexivity | exfalso; lia].
+  - intros s c (v & p & -> & Hv & Hc & [(-> & -> & B & B')|(-> & B)]).
+    + vc; conditions; try (exfalso; lia).
+      all: answer; destruct (signed_ok_spec S b a) as [[E K]|[E K]]; rewrite E in U; try (exfalso; lia).
+      all: first
+        [ exists W; split; [symmetry; apply Z.mod_small, Hv|]; right; split; [reflexivity|exact U]
+        | destruct (taken_shape _ S b a T ltac:(lia)) as (H & _ & F' & _ & _ & LF & L9 & V);
+          pose proof (signed_word S F' b H ltac:(lia) LF L10 V B') as SW; exists (signed_value S); split; [rewrite SW; reflexivity|];
+          left; exists S, tail; rewrite seven; split; [exact HR|]; split; [exact U|]; reflexivity ].
+    + vc; conditions; try (exfalso; lia).
+      all: answer; destruct (signed_ok_spec S b a) as [[E K]|[E K]]; rewrite E in U; try (exfalso; lia).
+      all: exists v; split; [symmetry; apply Z.mod_small, Hv|]; right; split; [reflexivity|exact U].
 Qed.
 
 Lemma length_spec (k : kind) name taker P G G' :
   find_proc taker G = Some (P, G') -> p_arrays P = [AParam "data" W8 false] ->
   (forall i, 0 <= i <= zlen data -> exists n ws Bs, runs [] G' P [i; zlen data] [Arr W8 false data] n ws Bs /\
-    exists v m, 0 <= n <= 80 /\ (i < zlen data -> n <= 6 * (zlen data - i) + 20) /\ ws = [v; m] /\ Bs = [Arr W8 false data] /\
+    exists v m, 0 <= n <= 80 /\ (m <> 0 -> n <= 6 * m + 20) /\ ws = [v; m] /\ Bs = [Arr W8 false data] /\
       found k (zdrop i data) v m) ->
   exists n ws Bs, runs [] G (Fast.length_of name taker) [zlen data] [Arr W8 false data] n ws Bs /\
     (0 <= n <= 100 /\ Bs = [Arr W8 false data] /\ exists v m, ws = [m] /\ found k data v m).

