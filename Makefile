@@ -19,7 +19,7 @@ demo: $(STAMP) system-demo
 	$(BIN)/assay demo
 
 test: $(STAMP)-dev system-test
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile tests
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests
 
 lint: $(STAMP)-dev
 	$(BIN)/ruff check src tests benchmarks

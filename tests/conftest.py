@@ -1,4 +1,7 @@
-"""An Assay home of its own for each test, with the small task's inputs brought into its store only once."""
+"""An Assay home of its own for each test, with the small task's inputs brought into its store only once.
+
+Also the order of the files when several processes run them: the longest begin first.
+"""
 
 import os
 import shutil
@@ -8,6 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# One thread for each process: the tests run in several, and threads that spin for a core that another process has are
+# many times slower than none. Set before NumPy and torch are imported, which read it once.
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 TASK = "posttrain/bfcl-smoke:tiny-llama"
 RECURSION = sys.getrecursionlimit()  # before any test module is imported
@@ -23,6 +31,15 @@ def command(*arguments: str) -> list[str]:
 def pytest_runtest_setup() -> None:
     """A package that web3 and vyper bring sets the limit to 100,000 when it is imported: parsers then die of depth."""
     sys.setrecursionlimit(RECURSION)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with long tests come first: one that begins last would keep a single process busy at the end."""
+    seconds: dict[Path, float] = {}
+    for item in items:
+        marker = item.get_closest_marker("slow")
+        seconds[item.path] = seconds.get(item.path, 0) + (marker.kwargs.get("seconds", 10) if marker else 0)
+    items.sort(key=lambda item: -seconds[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -117,7 +117,7 @@ def cluster(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     running.shutdown()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=150)
 def test_on_a_cluster_a_dead_worker_costs_no_cell_and_doubles_none(assay: Assay, home: Path, cluster: Any) -> None:
     arguments = (*MATRIX, "--runs", "4", "--ray", cluster.address, "--json")
     with subprocess.Popen(

@@ -199,7 +199,7 @@ def test_a_run_that_is_asked_to_end_leaves_no_process(home: Path, sandbox: str) 
     assert not list((home / "scratch").iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=250)
 def test_a_run_killed_at_any_point_continues_and_is_recorded_once(home: Path, tmp_path: Path) -> None:
     """`kill -9` ever later into the run; each time the same command is started again."""
     marker = f"marker-{os.getpid()}-{time.time_ns()}"

@@ -125,7 +125,7 @@ def own_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "house"))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=120)
 def test_what_is_kept_changes_nothing_but_the_time(rocq: None, own_house: None, tmp_path: Path) -> None:
     place = with_library(tmp_path / "proofs")
     cold, warm = Recorder(), Recorder()

@@ -46,6 +46,18 @@ def test_work_on_the_sibling_is_found(models: Path, name: str) -> None:
     assert look(models / name, models).verdict in DERIVED
 
 
+@pytest.mark.parametrize("name", [*HONEST, "sibling"])
+def test_work_on_the_base_is_not_taken_for_a_near_siblings(models: Path, name: str) -> None:
+    assert examine(models / name, models / "base", [models / "near"]).verdict is Origin.BASE
+
+
+def test_a_small_merge_that_was_rounded_and_trained_on_is_found(models: Path) -> None:
+    found = examine(models / "tenth-tuned", models / "base", [models / "near"])
+    (evidence,) = found.siblings
+    assert found.verdict is Origin.MERGE and evidence.rounded_merge == 0.1
+    assert 0.08 < evidence.interval.low < found.share < evidence.interval.high < 0.2
+
+
 def test_a_copy_of_the_sibling_is_found_in_every_number_type(models: Path, sibling: Tensors, tmp_path: Path) -> None:
     for dtype in (torch.bfloat16, torch.float16, torch.float32, torch.float8_e4m3fn):
         found = handed_in(sibling, models, tmp_path, dtype)
@@ -180,7 +192,7 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(models: Path, tmp_path
         look(cut, models)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=120)
 def test_memory_stays_below_twice_the_largest_shard(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     values = torch.tensor(random.normal(size=(1, 1024, 1024)), dtype=torch.bfloat16)

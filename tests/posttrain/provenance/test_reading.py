@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from assay.core.errors import Refused
 from assay.posttrain import checkpoint
 from assay.posttrain.provenance import reading
-from assay.posttrain.provenance.reading import Weights, shared, slabs
+from assay.posttrain.provenance.reading import Weights, rounded, shared, slabs
 
 TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2)
 
@@ -47,6 +47,13 @@ def test_every_byte_of_the_short_types_is_what_torch_says(tmp_path: Path, dtype:
     weights = Weights.open(folder(tmp_path, w=bytes_))
     (part,) = slabs((weights,), shared((weights,))[0][0])
     np.testing.assert_array_equal(part.rows[0][0], bytes_.float().numpy())
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("BF16", torch.bfloat16), ("F16", torch.float16), ("F32", torch.float32)])
+def test_rounding_is_what_torch_does(name: str, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    exact = torch.cat([torch.randn(100_000), torch.arange(-512, 513) / 256 + 2.0**-9, torch.tensor([0.0, -0.0, 1e-7])])
+    assert np.array_equal(rounded(exact.numpy(), name), exact.to(dtype).float().numpy())
 
 
 def test_intake_still_takes_no_short_types(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def wait_for_round(chain: Chain, round_: int) -> None:
         time.sleep(0.5)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=400)
 @pytest.mark.timeout(1200)
 def test_a_run_outlives_its_members(
     members: Members, anvil: Anvil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,7 +12,9 @@ PAGE = Path(__file__).parents[3] / "docs" / "tutorials" / "pretrain.md"
 _CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # What a person does between two commands, and what a test has no time for.
 BEFORE = {"kill -9 %1": "sleep 50"}  # time passes; by then the second round has begun
-SHORTER = {"--peers 8 --rounds 20": "--peers 2 --rounds 1"}
+RECIPE = Path(__file__).parents[3] / "src/assay/pretrain/recipes/tiny.toml"
+ROUNDS = 3
+SHORTER = {"--peers 8 --rounds 20": "--peers 2 --rounds 1", "init tiny": "init tiny.toml"}
 ENDS_WITH_1 = "assay run pretrain/tiny --worker 'python -m assay.pretrain.demo.honest 1'"
 
 
@@ -30,16 +32,19 @@ def script() -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=250)
 @pytest.mark.timeout(900)
 def test_the_tutorial_runs_as_written(tmp_path: Path) -> None:
     tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    recipe, count = re.subn(r"(?m)^rounds = 6$", f"rounds = {ROUNDS}", RECIPE.read_text())
+    assert count == 1
+    (tmp_path / "tiny.toml").write_text(recipe)
     environment = {**os.environ, "PATH": tools, "ASSAY_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(
         ["bash", "-c", script()], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=800
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert (tmp_path / "assay-simulation" / "report.html").stat().st_size > 10_000
-    assert ended.stdout.count("as published") == 6
+    assert ended.stdout.count("as published") == ROUNDS
     assert "rejected" in ended.stdout
     assert '"start": "sha256:' in (tmp_path / "next.json").read_text()

@@ -97,7 +97,7 @@ def test_surrogates_are_the_only_code_points_that_are_refused(code_point: int, l
     assert loaded["utf8"].valid(data) == (not 0xD800 <= code_point <= 0xDFFF)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=200)
 @pytest.mark.parametrize("name", NAMES)
 def test_it_passes_all_four_gates_from_sources(name: str, rocq: None) -> None:
     checked = check(PROOFS / name, open_sandbox(), effort=Effort(fuzz=500, thorough=False, file_seconds=240.0))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from assay.posttrain.provenance.reading import Floats, Shared, Slab, Weights, slabs
+from assay.posttrain.provenance.reading import Floats, Shared, Slab, Weights, rounded, slabs
 
 TILE = 384  # rows and columns of the pieces that are decomposed: larger ones tell no more and take far longer
 BANDS = (0.0, 0.05, 0.15, 0.3, 0.5, 0.7, 1.0)  # of the singular directions, loudest first
@@ -48,8 +48,14 @@ class Sums:
     directions: int = 0
 
 
-def measure(base: Weights, submission: Weights, sibling: Weights | None, tensor: Shared) -> Sums:
-    """All sums of one tensor, in one pass over the files."""
+def measure(
+    base: Weights, submission: Weights, sibling: Weights | None, tensor: Shared, *, merge: float | None = None
+) -> Sums:
+    """All sums of one tensor, in one pass over the files.
+
+    With `merge`, the sibling is replaced by base + merge * (sibling - base), rounded to the base's number type: what is
+    left of so small a merge in a file. It is not a small S: only values that move by half a step are in it.
+    """
     sums = Sums()
     checkpoints = (base, submission, sibling) if sibling is not None else (base, submission)
     wanted = min(_TILES, 1 + tensor.count // _VALUES_PER_TILE)
@@ -57,6 +63,9 @@ def measure(base: Weights, submission: Weights, sibling: Weights | None, tensor:
     chosen = {round(i * (total - 1) / max(1, wanted - 1)) for i in range(wanted)}
     for number, slab in enumerate(slabs(checkpoints, tensor)):
         b, w = slab.rows[0], slab.rows[1]
+        if merge is not None:
+            mixed = b + np.float32(merge) * (slab.rows[2] - b)
+            slab = Slab(slab.start, (b, w, rounded(mixed, base.tensors[tensor.name].dtype)))
         change = w - b
         sums.base += _dot(b, b)
         sums.submission += _dot(w, w)

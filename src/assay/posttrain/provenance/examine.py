@@ -9,8 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from assay.core.errors import BadInput
 from assay.core.verdict import Interval
 from assay.posttrain.provenance.evidence import Sums, measure
-from assay.posttrain.provenance.judge import Origin, SiblingEvidence, TensorEvidence, beside, related, tensor_evidence
-from assay.posttrain.provenance.reading import Shared, Weights, shared
+from assay.posttrain.provenance.judge import (
+    SMALL_MERGES,
+    Origin,
+    SiblingEvidence,
+    TensorEvidence,
+    beside,
+    beside_merge,
+    related,
+    tensor_evidence,
+)
+from assay.posttrain.provenance.reading import Shared, Weights, rounds, shared
 
 OnTensor = Callable[[str, int, int], None]  # name, how many are done, how many there are
 
@@ -60,8 +69,25 @@ def examine(
         evidence = [tensor_evidence(t.name, t.count, sums[t.name]) for t in tensors]
         if other is not None and not any(s.sibling for s in sums.values()):
             raise BadInput(f"{sibling} is the base itself: give the sibling's own folder.")
-        found.append((beside(Path(sibling).name, sums) if sibling is not None else None, evidence))
+        seen = beside(Path(sibling).name, sums) if sibling is not None else None
+        if other is not None and seen is not None and seen.origin is Origin.BASE:
+            seen = _small_merge(seen.name, origin, ours, other, tensors) or seen
+        found.append((seen, evidence))
     return _decide(found, matrices, strange, _lost(ours, origin, tensors))
+
+
+def _small_merge(
+    name: str, base: Weights, submission: Weights, sibling: Weights, tensors: Sequence[Shared]
+) -> SiblingEvidence | None:
+    """A merge so small that rounding left little of it, and trained on: looked for in files that round."""
+    if not any(rounds(base.tensors[tensor.name].dtype) for tensor in tensors):
+        return None
+    for share in SMALL_MERGES:
+        sums = {tensor.name: measure(base, submission, sibling, tensor, merge=share) for tensor in tensors}
+        found = beside_merge(name, share, sums)
+        if found is not None:
+            return found
+    return None
 
 
 def _decide(

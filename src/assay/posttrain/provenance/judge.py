@@ -22,9 +22,15 @@ RELATED, UNRELATED = 0.6, 0.3
 LEAST_SHARE = 0.05  # half of the smallest merge that has to be found
 # The share in the quiet directions over the share in the loudest: 1 for a merge, under 0.4 for work of one's own.
 FLAT = 0.55
+# The same of one layer alone. It has few quiet directions: two runs on the same texts with large batches reach 0.60.
+FLAT_LAYER = 0.7
 ALIKE = 0.01  # cosine of both changes in the quiet directions; int4 rounding of a merge of 0.3 leaves 0.02
 CERTAIN = 8.0  # standard errors
 EXPLAINED = 0.9  # of a tensor's changed values are the ones that a merge would give: under 0.5 for honest models
+# Small merges, rounded to the file's type, that a submission is compared with when the sibling itself is not seen in
+# it, and how much of one has to be there. Honest models hold up to 0.46 of one, and that far from flat.
+SMALL_MERGES = (0.1, 0.2, 0.05)
+LEAST_OF_MERGE = 0.5
 WHOLE = 0.9  # share from which a model is called the sibling's fine-tune and no merge
 _QUIET = slice(BANDS.index(0.5), None)
 _LEAST_CHANGED = 256  # values of a tensor: fewer may be explained by chance
@@ -74,6 +80,9 @@ class SiblingEvidence(_Model):
     layers: int
     sibling_moved: float = Field(description="distance of the sibling to the base, relative")
     least_visible: float = Field(description="the smallest share that would have been seen after so much training")
+    rounded_merge: float | None = Field(
+        default=None, description="share of the small rounded merge beside which the rest was measured"
+    )
 
 
 def related(evidence: Sequence[TensorEvidence], matrices: frozenset[str]) -> Origin:
@@ -109,7 +118,7 @@ def beside(name: str, tensors: dict[str, Sums]) -> SiblingEvidence:
     layers = _by_layer(tensors)
     holding = [layer for layer, parts in layers.items() if _holds(parts)]
     clean = [layer for layer, parts in layers.items() if _clean(parts)]
-    everywhere = bool(split) and _flat(bands, total, _quiet(_add(split)))
+    everywhere = bool(split) and _flat(bands, total, _quiet(_add(split)), FLAT)
     concerned = tensors
     if not everywhere and (holding or clean):  # a merge of some layers: the share that these have
         concerned = {n: s for n, s in tensors.items() if _layer(n) in {*holding, *clean}}
@@ -137,12 +146,26 @@ def beside(name: str, tensors: dict[str, Sums]) -> SiblingEvidence:
     )
 
 
-def _flat(bands: np.ndarray, total: Sums, quiet: tuple[float, float, float]) -> bool:
+def beside_merge(name: str, merge: float, tensors: dict[str, Sums]) -> SiblingEvidence | None:
+    """The same beside a small rounded merge with the sibling; None if it is not in the submission.
+
+    After rounding, only a few values of a small merge are moved, by a whole step each. Beside S they look like little
+    of it, which honest training drowns; beside what such a merge leaves, they are all of it.
+    """
+    found = beside(name, tensors)
+    if found.origin is Origin.BASE or found.share < LEAST_OF_MERGE:
+        return None
+    span = Interval(low=found.interval.low * merge, high=found.interval.high * merge, method=found.interval.method)
+    seen = {"share": found.share * merge, "interval": span, "least_visible": found.least_visible * merge}
+    return found.model_copy(update={**seen, "origin": Origin.MERGE, "rounded_merge": merge})
+
+
+def _flat(bands: np.ndarray, total: Sums, quiet: tuple[float, float, float], least: float) -> bool:
     """A share that is large enough, the same in all bands, and no chance."""
     share, _, error = quiet
     alike = abs(share) * math.sqrt(total.sibling / total.moved) if total.moved else 0.0
     large = abs(share) >= LEAST_SHARE and alike >= ALIKE and abs(share) >= CERTAIN * error
-    return large and _flatness(bands) >= FLAT
+    return large and _flatness(bands) >= least
 
 
 def _flatness(bands: np.ndarray) -> float:
@@ -156,7 +179,7 @@ def _holds(parts: Sequence[Sums]) -> bool:
     if not split:
         return False
     together = _add(split)
-    return _flat(_shares(together), together, _quiet(together))
+    return _flat(_shares(together), together, _quiet(together), FLAT_LAYER)
 
 
 def _clean(parts: Sequence[Sums]) -> bool:

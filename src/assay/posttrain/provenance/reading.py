@@ -103,6 +103,22 @@ def slabs(checkpoints: tuple[Weights, ...], tensor: Shared) -> Iterator[Slab]:
         yield Slab(start, tuple(_read(w, w.tensors[tensor.name], span).reshape(stop - start, -1) for w in checkpoints))
 
 
+def rounds(dtype: str) -> bool:
+    """Whether files of this type lose much of a small merge."""
+    return dtype in ("BF16", "F16")
+
+
+def rounded(values: Floats, dtype: str) -> Floats:
+    """`values` as a file of `dtype` would give them back, to nearest, ties to even. Other types: unchanged."""
+    if dtype == "F16":
+        return values.astype(np.float16).astype(np.float32)
+    if dtype != "BF16":
+        return values
+    bits = values.view(np.uint32)
+    kept: Floats = ((bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)).view(np.float32)
+    return kept
+
+
 def _read(weights: Weights, info: TensorInfo, span: tuple[int, int]) -> Floats:
     values = np.empty(span[1] - span[0], dtype=np.float32)
     at = 0
