@@ -215,7 +215,7 @@ Definition made_step (input : list Z) (pos end_ bb bc : Z) (c : cells) (m : mach
                      (bb' bc' go : Z) (c' : cells) : Prop :=
   (go = 1 /\ exists m' rest, step m bs = Done m' rest /\ keeps_machine c' m' /\ bits_before input pos end_ bb' bc' m' rest /\
                              m_out m' = m_out m) \/
-  (go = 1 /\ step m bs = Bad /\ refuses c') \/
+  (go = 1 /\ step m bs = Bad /\ refuses c' /\ 0 <= bc' <= 63 /\ exists rest, pending input pos end_ bb' bc' rest) \/
   (go = 0 /\ step m bs = More /\ bb' = bb /\ bc' = bc /\ c' = c).
 
 (** The program's tables, as every procedure sees them behind its own arrays. *)
