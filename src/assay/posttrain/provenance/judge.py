@@ -28,9 +28,11 @@ ALIKE = 0.01  # cosine of both changes in the quiet directions; int4 rounding of
 CERTAIN = 8.0  # standard errors
 EXPLAINED = 0.9  # of a tensor's changed values are the ones that a merge would give: under 0.5 for honest models
 # Small merges, rounded to the file's type, that a submission is compared with when the sibling itself is not seen in
-# it, and how much of one has to be there. Honest models hold up to 0.46 of one, and that far from flat.
+# it; how much of one has to be there; and how much can be: a merge leaves itself once, and training adds a little.
+# Beside a sibling that is very near, what a merge leaves is a handful of values, and any training moves them further.
 SMALL_MERGES = (0.1, 0.2, 0.05)
-LEAST_OF_MERGE = 0.5
+LEAST_OF_MERGE, MOST_OF_MERGE = 0.5, 2.0
+ALIKE_MERGE = 0.1
 WHOLE = 0.9  # share from which a model is called the sibling's fine-tune and no merge
 _QUIET = slice(BANDS.index(0.5), None)
 _LEAST_CHANGED = 256  # values of a tensor: fewer may be explained by chance
@@ -153,7 +155,8 @@ def beside_merge(name: str, merge: float, tensors: dict[str, Sums]) -> SiblingEv
     of it, which honest training drowns; beside what such a merge leaves, they are all of it.
     """
     found = beside(name, tensors)
-    if found.origin is Origin.BASE or found.share < LEAST_OF_MERGE:
+    there = LEAST_OF_MERGE <= found.share <= MOST_OF_MERGE and found.alike >= ALIKE_MERGE
+    if found.origin is Origin.BASE or not there:
         return None
     span = Interval(low=found.interval.low * merge, high=found.interval.high * merge, method=found.interval.method)
     seen = {"share": found.share * merge, "interval": span, "least_visible": found.least_visible * merge}
