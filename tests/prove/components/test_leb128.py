@@ -1,4 +1,4 @@
-"""The committed C of LEB128 as Python loads it: against Python's integers, at the ends of the range, on what is no code."""
+"""The committed C of LEB128 as Python loads it: against Python's integers, at the ends, on what is no code."""
 
 import importlib.util
 import random
