@@ -12,8 +12,8 @@ from assay.core.verdict import Outcome
 from assay.prove.gallery.rocq_kernel import SPECIMENS
 from assay.prove.gallery.specimen import Specimen, build, judge
 from assay.prove.provers.marshalled import Block, NotMarshalled, segments, unmarshal
-from assay.prove.provers.rocq import toolchain
 from assay.prove.provers.rocq_audit import VERSIONS, audit, includes
+from assay.prove.provers.rocq_toolchain import toolchain
 
 HEADER = struct.pack(">IIIII", 0x8495A6BE, 0, 0, 0, 0)
 

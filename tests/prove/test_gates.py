@@ -14,7 +14,7 @@ from assay.prove.check import Checked, check
 from assay.prove.component import read
 from assay.prove.gates import Gate
 from assay.prove.loading import load
-from assay.prove.provers import rocq as rocq_prover
+from assay.prove.provers import rocq_toolchain
 from tests.prove.conftest import QUICK
 
 
@@ -95,26 +95,26 @@ def test_a_statement_that_does_not_compile_is_the_tasks_fault(rocq: None, skelet
 
 
 def test_without_a_prover_it_says_what_to_install(skeleton: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rocq_prover.toolchain.cache_clear()
+    rocq_toolchain.toolchain.cache_clear()
     monkeypatch.setenv("PATH", "/nowhere")
     try:
         with pytest.raises(Unavailable, match="apt install coq"):
-            rocq_prover.toolchain()
+            rocq_toolchain.toolchain()
     finally:
-        rocq_prover.toolchain.cache_clear()
+        rocq_toolchain.toolchain.cache_clear()
 
 
 def test_another_version_of_the_prover_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for program in ("coqc", "coqchk", "coqdep"):
         (tmp_path / program).write_text('#!/bin/sh\necho "The Coq Proof Assistant, version 8.11.0"\n')
         (tmp_path / program).chmod(0o755)
-    rocq_prover.toolchain.cache_clear()
+    rocq_toolchain.toolchain.cache_clear()
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     try:
         with pytest.raises(Unavailable, match=r"8\.16"):
-            rocq_prover.toolchain()
+            rocq_toolchain.toolchain()
     finally:
-        rocq_prover.toolchain.cache_clear()
+        rocq_toolchain.toolchain.cache_clear()
 
 
 def test_python_loads_and_calls_the_printed_program(rocq: None, skeleton: Path) -> None:

@@ -23,6 +23,7 @@ from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-
 
 from assay.core.errors import BadInput, LimitExceeded, Unavailable
 from assay.core.home import home
+from assay.core.whole import sync_directory
 
 MAX_KEY_BYTES = 16 << 10  # an Ed25519 PEM has about 120 bytes; a file far larger is not a key
 MAKE_A_KEY = "make one with `openssl genpkey -algorithm ed25519 -out KEY.pem`"
@@ -130,19 +131,11 @@ def _publish(data: bytes, path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.link(name, path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     except FileExistsError:
         pass  # another process was first: its key is the key
     finally:
         Path(name).unlink()
-
-
-def _sync_directory(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _read_limited(path: Path, *, private: bool) -> bytes:

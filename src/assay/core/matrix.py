@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import socket
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -22,6 +21,7 @@ from typing import Any, Literal
 
 from assay.core.arena import find_task
 from assay.core.budget import Budget
+from assay.core.cluster import reach
 from assay.core.digest import Digest, canonical_json, digest_bytes
 from assay.core.errors import AssayError, Refused, Unavailable
 from assay.core.ledger import Entry, open_ledger
@@ -189,7 +189,7 @@ def run_on_ray(plan: Plan, desk: Desk, address: str, *, store: str | None, ledge
         import ray
     except ModuleNotFoundError:
         raise Unavailable("A cluster needs Ray: install it with `pip install 'assay[ray]'`.") from None
-    _reach(address)
+    reach(address)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True)
     except (ConnectionError, ValueError, RuntimeError) as error:
@@ -219,17 +219,6 @@ def run_on_ray(plan: Plan, desk: Desk, address: str, *, store: str | None, ledge
                 yield Outcome(cell.task, cell.number, "failed", why)
     finally:
         ray.shutdown()
-
-
-def _reach(address: str) -> None:
-    """`Unavailable` if nobody listens at HOST:PORT: Ray itself would try for minutes."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit() or "/" in host:
-        return  # `auto` and the like: Ray knows what it means
-    try:
-        socket.create_connection((host, int(port)), timeout=10).close()
-    except (OSError, OverflowError) as error:
-        raise Unavailable(f"There is no Ray cluster at {address}: {error}.") from None
 
 
 def _run_errand(errand: Errand) -> Outcome:

@@ -10,10 +10,10 @@ from pathlib import Path
 from assay.core.digest import Digest, digest_bytes
 from assay.core.errors import AssayError, Corrupt, Unavailable
 from assay.core.store import NotInStore
+from assay.core.whole import write_whole
 from assay.pretrain import wire
 from assay.pretrain.chain.protocol import Chain, Role, agreed_parameters
 from assay.pretrain.exchange import Lost, Stores, collect, limits_of
-from assay.pretrain.keeping import write_whole
 from assay.pretrain.recipe import Recipe
 from assay.pretrain.training import Parameters, Workbench, digest_of, from_bytes, size_in_bytes, to_bytes
 from assay.pretrain.wire import SparseTensor

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from assay.core.digest import Digest, digest_bytes
 from assay.core.store import Store
+from assay.core.whole import write_whole
 from assay.pretrain import wire
 from assay.pretrain.chain.protocol import Chain, Phase, Role
 from assay.pretrain.contribution import Contribution, Header, Sealed, open_sealed, seal
@@ -26,7 +27,6 @@ from assay.pretrain.gauntlet.choose import reexecuted
 from assay.pretrain.gauntlet.document import ScoreDocument
 from assay.pretrain.gauntlet.measure import sync_answer
 from assay.pretrain.gauntlet.standings import Standings
-from assay.pretrain.keeping import write_whole
 from assay.pretrain.recipe import Recipe
 from assay.pretrain.scores import documents
 from assay.pretrain.training import Parameters, PeerState, Workbench, Worked
@@ -183,9 +183,9 @@ class Peer:
         )
         for state, digest in ((before, note.before), (working, note.working), (worked.state, note.after)):
             if not self._state_file(digest).is_file():
-                write_whole(self._state_file(digest), state.to_bytes())
-        write_whole(seat.folder / "sealed", sealed.data)
-        write_whole(seat.folder / "note.json", note.model_dump_json().encode())
+                write_whole(self._state_file(digest), state.to_bytes(), private=True)
+        write_whole(seat.folder / "sealed", sealed.data, private=True)
+        write_whole(seat.folder / "note.json", note.model_dump_json().encode(), private=True)
         self._forget_states({note.before, note.working, note.after})
         return note
 

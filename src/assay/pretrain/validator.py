@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 
 from assay.core.digest import Digest
+from assay.core.whole import write_whole
 from assay.pretrain.chain.encoding import seal_sheet
 from assay.pretrain.chain.protocol import Mark, Phase, Role
 from assay.pretrain.exchange import Lost, Received
 from assay.pretrain.following import Follower
 from assay.pretrain.gauntlet.document import MAX_DOCUMENT, ScoreDocument, parse, write
 from assay.pretrain.gauntlet.standings import Standings
-from assay.pretrain.keeping import write_whole
 from assay.pretrain.measuring import Measurer
 from assay.pretrain.peer import Seat
 from assay.pretrain.scores import last_document
@@ -72,7 +72,7 @@ class Validator:
             document = self.document(round_)
             self.seat.store.put_bytes(document.to_bytes())
             promise = Promise(round=round_, document=document.digest, salt=secrets.token_hex(32))
-            write_whole(self.seat.folder / "promise.json", promise.model_dump_json().encode())
+            write_whole(self.seat.folder / "promise.json", promise.model_dump_json().encode(), private=True)
         marks = self.marks(self._document(promise))
         sealed = seal_sheet(self.seat.uid, round_, promise.document, marks, bytes.fromhex(promise.salt))
         self.seat.chain.commit_scores(self.seat.uid, round_, sealed)

@@ -4,7 +4,6 @@ Workers read the imagery themselves (all machines must reach it) and send pieces
 piece whose worker died is sent out again; one that is kept is never asked for again, in this run or the next."""
 
 import logging
-import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from assay.canopy.mapping.lattice import Cell, Lattice
 from assay.canopy.mapping.pipeline import Spent
 from assay.canopy.mapping.plan import Layout
 from assay.canopy.mapping.predictor import Predictor
+from assay.core.cluster import reach
 from assay.core.errors import AssayError, Unavailable
 
 _IN_FLIGHT = 2  # cells per worker: one that is inferred, one that waits
@@ -45,7 +45,7 @@ def infer_on_ray(
         import ray
     except ModuleNotFoundError:
         raise Unavailable("A cluster needs Ray: install it with `pip install 'assay[ray]'`.") from None
-    _reach(options.ray)
+    reach(options.ray)
     joined = ray.is_initialized()  # by a program that uses Ray for other things too
     try:
         ray.init(address=options.ray, log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True)
@@ -57,17 +57,6 @@ def infer_on_ray(
     finally:
         if not joined:
             ray.shutdown()
-
-
-def _reach(address: str) -> None:
-    """`Unavailable` if nobody listens at HOST:PORT: Ray itself would try for minutes."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit() or "/" in host:
-        return  # `auto` and the like: Ray knows what it means
-    try:
-        socket.create_connection((host, int(port)), timeout=10).close()
-    except (OSError, OverflowError) as error:
-        raise Unavailable(f"There is no Ray cluster at {address}: {error}.") from None
 
 
 def _share_out(

@@ -23,6 +23,7 @@ from assay.canopy.mapping.inference import Piece
 from assay.canopy.mapping.lattice import Cell
 from assay.core.digest import Digest, digest_bytes, digest_file
 from assay.core.errors import BadInput, Unavailable
+from assay.core.whole import write_whole
 
 _MAX_LINE = 4096
 _MAX_PIECE = 4 << 30  # bytes
@@ -116,16 +117,6 @@ def unpack(cell: Cell, data: bytes) -> Piece:
         return Piece(cell, arrays["body"], tuple(frame), valid, int(arrays["windows"][0]))
     except (SafetensorError, KeyError, ValueError) as error:
         raise BadInput(f"The piece {cell.name} is not one: {error}.") from None
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears under its name only when it is on the disk."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 @contextmanager

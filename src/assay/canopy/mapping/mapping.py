@@ -20,7 +20,7 @@ from assay.canopy.mapping.cog import Layers, Product
 from assay.canopy.mapping.imagery import Asked
 from assay.canopy.mapping.inference import NODATA, Piece
 from assay.canopy.mapping.inputs import open_inputs
-from assay.canopy.mapping.journal import Journal, alone, write_whole
+from assay.canopy.mapping.journal import Journal, alone
 from assay.canopy.mapping.lattice import Box, Tiling
 from assay.canopy.mapping.pipeline import Pipeline, Spent
 from assay.canopy.mapping.plan import SHEET, Layout, Sheet, lay_out
@@ -29,6 +29,7 @@ from assay.canopy.mapping.stitching import Stitcher
 from assay.core.digest import canonical_json, digest_file
 from assay.core.errors import BadInput, Unavailable
 from assay.core.plain import one_line
+from assay.core.whole import write_whole
 
 FORMAT = "assay.canopy.map/1"
 WORK = ".work"

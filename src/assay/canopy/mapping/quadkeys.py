@@ -25,10 +25,10 @@ from assay.canopy.mapping import cog, stac
 from assay.canopy.mapping.cog import Layers, Product
 from assay.canopy.mapping.imagery import Grid, settings
 from assay.canopy.mapping.inference import NODATA
-from assay.canopy.mapping.journal import write_whole
 from assay.canopy.mapping.lattice import Box, Span
 from assay.core.digest import digest_file
 from assay.core.errors import BadInput
+from assay.core.whole import write_whole
 
 ZOOM = 10  # of Meta's files
 _PIXELS = 17  # zoom whose pixels, of 256 to a tile, are written

@@ -11,10 +11,10 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from assay.canopy.mapping.journal import write_whole
 from assay.core.digest import digest_bytes
 from assay.core.errors import Corrupt, Unavailable
 from assay.core.home import home
+from assay.core.whole import write_whole
 
 VERSION = "5.9.0"
 # Of the files in the release: what npm brings is compared with them.

@@ -6,9 +6,7 @@ can tell. One small file per ledger in `witness/` of Assay's home, replaced as a
 
 import fcntl
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from assay.core.digest import canonical_json
 from assay.core.errors import AssayError, Corrupt
 from assay.core.home import home
 from assay.core.ledger.statement import TreeHead, read_head
+from assay.core.whole import write_whole
 
 FORMAT = "assay.witness/1"
 MAX_WITNESS_BYTES = 64 << 10
@@ -78,7 +77,7 @@ def remember(head: TreeHead, place: str) -> None:
         longest = known.head if known and known.head.size >= head.size else head
         kept = (*(other for other in places if other != place), place)[-MAX_PLACES:]
         document = {"format": FORMAT, "head": longest.envelope.decode(), "ledger": head.ledger, "places": list(kept)}
-        _replace(directory / f"{head.ledger}.json", canonical_json(document))
+        write_whole(directory / f"{head.ledger}.json", canonical_json(document), private=True)
 
 
 def _read(path: Path) -> Witness:
@@ -96,19 +95,6 @@ def _read(path: Path) -> Witness:
             f"The witness file {path} is damaged: delete it only if you have checked the ledger with a saved head."
         ) from None
     return Witness(head, places, path)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _directory() -> Path:

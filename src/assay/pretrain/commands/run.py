@@ -54,11 +54,11 @@ def init(
     from assay.core.home import home
     from assay.core.keys import load_or_create_key
     from assay.core.store import open_store
+    from assay.core.whole import write_whole
     from assay.pretrain.chain.evm import EvmChain, Node
     from assay.pretrain.chain.ledger_chain import LedgerChain
     from assay.pretrain.data import build_shards
     from assay.pretrain.joining import EvmPlace, LedgerPlace, RunFile, keep_parameters, terms_of
-    from assay.pretrain.keeping import write_whole
     from assay.pretrain.recipe import read_recipe
 
     if run.exists():

@@ -18,8 +18,8 @@ import torch
 from assay.core.digest import Digest, canonical_json, digest_bytes
 from assay.core.scratch import scratch
 from assay.core.store import open_store
+from assay.core.whole import write_whole
 from assay.pretrain.data import Corpus
-from assay.pretrain.keeping import write_whole
 from assay.pretrain.recipe import Recipe
 from assay.pretrain.simulation.attacks import ATTACKS, MIXTURES
 from assay.pretrain.simulation.liars import LIARS

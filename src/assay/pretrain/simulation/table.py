@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from assay.core.errors import BadInput
-from assay.pretrain.keeping import write_whole
+from assay.core.whole import write_whole
 from assay.pretrain.simulation.attacks import ATTACKS, MIXTURES
 from assay.pretrain.simulation.campaign import Line
 from assay.pretrain.simulation.liars import LIARS

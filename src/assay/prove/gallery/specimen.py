@@ -128,12 +128,12 @@ def skeleton_base(prover: str) -> Callable[[Path], None]:
 
 def available(specimen: Specimen) -> bool:
     """Whether the prover of a specimen is installed, and what it needs beyond it."""
-    from assay.prove.provers import lean, rocq
+    from assay.prove.provers import lean, rocq_toolchain
 
     try:
         if specimen.prover == "lean":
             return bool(lean.toolchain(os.environ.get(lean.LIBRARY_VARIABLE)).version)
-        tools = rocq.toolchain()
+        tools = rocq_toolchain.toolchain()
     except Unavailable:
         return False
     return specimen.needs is None or (tools.library / specimen.needs).is_dir()

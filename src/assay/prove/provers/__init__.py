@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
-from assay.core.verdict import Finding
+from assay.core.plain import one_line
+from assay.core.verdict import Evidence, Finding, Severity
 from assay.prove.cell import Cell
 from assay.prove.component import Component
 
@@ -123,3 +124,9 @@ def open_prover(component: Component, cell: Cell, effort: Effort | None = None) 
     from assay.prove.provers.lean import Lean
 
     return Lean(component, cell, effort or Effort())
+
+
+def violation(rule: str, message: str, where: str | None = None) -> Finding:
+    """What a prover refuses, in one line, and where."""
+    evidence = (Evidence(where=one_line(where, 300), what=one_line(message, 300)),) if where else ()
+    return Finding(rule=rule, severity=Severity.VIOLATION, message=one_line(message, 900), evidence=evidence)

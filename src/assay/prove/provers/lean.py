@@ -21,10 +21,10 @@ from assay.core.budget import Budget
 from assay.core.digest import digest_bytes
 from assay.core.errors import BadInput, Unavailable
 from assay.core.plain import one_line
-from assay.core.verdict import Evidence, Finding, Severity
+from assay.core.verdict import Finding, Severity
 from assay.prove.cell import Cell, Ran, limits, take_file
 from assay.prove.component import Component, copy_sources
-from assay.prove.provers import Built, Effort, Level, Proved, Statement
+from assay.prove.provers import Built, Effort, Level, Proved, Statement, violation
 from assay.prove.provers.lean_report import axioms_of
 from assay.prove.provers.lean_source import definition, faults, imports
 
@@ -120,30 +120,30 @@ class Lean:
             raise BadInput(f"The task's own statement does not compile, so nothing can be checked: {failure}")
         failure = self._compile(own, self._own, {"trusted": self._trusted})
         if failure:
-            return Built(False, (_finding("build", failure),), len(own))
+            return Built(False, (violation("build", failure),), len(own))
         return Built(True, (), len(own))
 
     def _hygiene(self, trusted: set[str], own: dict[str, Path]) -> list[Finding]:
         found = []
         if not own:
-            found.append(_finding("build", "There is no file src/*.lean: nothing was handed in."))
+            found.append(violation("build", "There is no file src/*.lean: nothing was handed in."))
         for path in self.component.under("src"):
             if path.endswith(".lean") and not _FILE.fullmatch(path.removeprefix("src/")):
                 said = "A file of a bare component lies in src/ itself and is named with ASCII letters, digits and _."
-                found.append(_finding("look-alike", said, path))
+                found.append(violation("look-alike", said, path))
         taken = {name.lower() for name in trusted} | {CHECK.lower(), "init", "lean", "std", "lake"}
         for name, place in own.items():
             if name.lower() in taken:
                 said = "The module is called like the task's or the prover's: give it another name."
-                found.append(_finding("shadowed-module", said, f"src/{name}.lean"))
+                found.append(violation("shadowed-module", said, f"src/{name}.lean"))
             try:
                 text = place.read_bytes().decode()
             except UnicodeDecodeError:
-                found.append(_finding("look-alike", "The source is not UTF-8.", f"src/{name}.lean"))
+                found.append(violation("look-alike", "The source is not UTF-8.", f"src/{name}.lean"))
                 continue
             for fault in faults(text, frozenset(trusted | set(own)))[:20]:
                 where = f"src/{name}.lean, line {fault.line}"
-                found.append(_finding(fault.rule, f"In {where}: {fault.what}.", where))
+                found.append(violation(fault.rule, f"In {where}: {fault.what}.", where))
         return found
 
     def _compile(self, sources: dict[str, Path], built: Path, needs: dict[str, Path]) -> str | None:
@@ -206,7 +206,7 @@ class Lean:
             ran = self._lean(wrapped, work, {"own": self._own, "trusted": self._trusted})
             if not ran.ok:  # first of all: after an error the report on axioms may be empty
                 why = ran.why(f"{theorem.proof} does not prove {theorem.name}: the check")
-                findings.append(_finding("theorem", why, theorem.name))
+                findings.append(violation("theorem", why, theorem.name))
                 continue
             rests_on = axioms_of(ran.output, f"{CHECK}{number}")
             if rests_on is None:
@@ -217,7 +217,7 @@ class Lean:
             extra = [name for name in rests_on if name not in self.about.axioms]
             if extra:
                 said = f"{theorem.name} rests on what is not proved: {one_line(', '.join(extra), 300)}."
-                findings.append(_finding("assumption", said, theorem.name))
+                findings.append(violation("assumption", said, theorem.name))
         proved = tuple(t.name for t in self.component.manifest.theorems if t.name in assumed)
         return Proved(tuple(findings), proved, assumed, statements, Level.NONE if findings else Level.KERNEL)
 
@@ -242,7 +242,7 @@ class Lean:
         (work / "lakefile.toml").write_text(_LAKEFILE)
         ran = self.cell.run(["lake", "build"], work, self._limits(), elan=True)
         if not ran.ok:
-            return Built(False, (_finding("build", ran.why("lake build")),))
+            return Built(False, (violation("build", ran.why("lake build")),))
         said = (
             "The project builds. Its proofs were not replayed, and its statements not compared, by anything that the "
             "submission cannot change: run Lean's comparator on it."
@@ -289,8 +289,3 @@ def _order(sources: dict[str, Path]) -> list[str] | None:
             return None
         done += ready
     return done
-
-
-def _finding(rule: str, message: str, where: str | None = None) -> Finding:
-    evidence = (Evidence(where=one_line(where, 300), what=one_line(message, 300)),) if where else ()
-    return Finding(rule=rule, severity=Severity.VIOLATION, message=one_line(message, 900), evidence=evidence)

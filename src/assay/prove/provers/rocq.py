@@ -5,10 +5,7 @@ the load path. Each `Check` opens the proof of one of them first and loads the s
 or flag of the submission is there when the statement is read. What closes it is judged by the kernel alone.
 """
 
-import functools
-import hashlib
 import os
-import re
 import shutil
 import subprocess
 import threading
@@ -17,16 +14,17 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from assay.core.digest import canonical_json, digest_bytes
+from assay.core.digest import digest_bytes
 from assay.core.errors import BadInput, Unavailable
 from assay.core.plain import one_line
 from assay.core.verdict import Evidence, Finding, Severity
 from assay.prove.cell import Cell, Ran, limits, take_file
 from assay.prove.component import Component, Theorem, copy_library, copy_sources, source_bytes
-from assay.prove.provers import Built, Effort, Level, Proved, Statement
+from assay.prove.provers import Built, Effort, Level, Proved, Statement, violation
 from assay.prove.provers.marshalled import NotMarshalled
 from assay.prove.provers.rocq_audit import VERSIONS, audit
 from assay.prove.provers.rocq_cache import Kept, key_of
+from assay.prove.provers.rocq_checker import DEEP, MAX_REPORT, ask, modules_of
 from assay.prove.provers.rocq_driver import (
     CHECK,
     check_text,
@@ -37,24 +35,18 @@ from assay.prove.provers.rocq_driver import (
     statements_text,
     subject_text,
 )
+from assay.prove.provers.rocq_hygiene import hygiene
 from assay.prove.provers.rocq_recursion import Strange
-from assay.prove.provers.rocq_report import assumptions, context_summary, printed_string
-from assay.prove.provers.rocq_source import comment_before, faults, required
+from assay.prove.provers.rocq_report import assumptions, printed_string
+from assay.prove.provers.rocq_source import comment_before, required
+from assay.prove.provers.rocq_toolchain import toolchain
 
-# A printed program is one string, and coqc goes as deep as it is long: 80 KB of C need 64 MiB of stack, usual are 8.
-_DEEP = ("sh", "-c", 'ulimit -s 1048576 2>&- || ulimit -s "$(ulimit -H -s)"; exec "$@"', "sh")
-OLDEST, NEWEST = (8, 16), (9, 0)  # the reports of coqc and coqchk are read strictly: as 8.16 writes them
 MAX_COMPILED = 256 << 20  # bytes of one compiled file
-MAX_REPORT = 4 << 20
 MAX_AUDITED = 16 << 20  # bytes of the submission's compiled files together
 # The checker computes without the virtual machine: printing a long text there would take hours. Above this, that the
 # program prints to the committed C is the kernel's word alone.
 MAX_RECHECKED_TEXT = 8 << 10
 MAX_PRINTED = 1 << 20  # bytes of C: larger programs belong in several components
-
-_PROGRAMS = ("coqc", "coqchk", "coqdep")
-_PLUGIN_SOURCES = frozenset((".ml", ".mli", ".mlg", ".mllib", ".mlpack", ".ml4"))
-_FILE = re.compile(r"(?:[A-Za-z][A-Za-z0-9_]*/)*[A-Za-z][A-Za-z0-9_]*\.v")
 
 
 @dataclass(frozen=True)
@@ -64,49 +56,6 @@ class Failed:
     logical: str
     path: str
     ran: Ran
-
-
-@dataclass(frozen=True)
-class Toolchain:
-    """The programs of Rocq on this machine."""
-
-    version: str
-    library: Path  # coqc -where
-
-    @functools.cached_property
-    def digest(self) -> str:
-        """Of the prover's programs and of all that is compiled in its library: what a kept result rests on."""
-        programs = [Path(found) for name in _PROGRAMS if (found := shutil.which(name)) is not None]
-        files = [path.resolve() for path in programs] + sorted(self.library.rglob("*.vo"))
-        return digest_bytes(canonical_json([self.version, *(_hash(path) for path in files)]))
-
-    @functools.cached_property
-    def prelude(self) -> frozenset[str]:
-        """Names of the files that are loaded before anything else, in lower case."""
-        return frozenset(path.stem.lower() for path in (self.library / "theories" / "Init").glob("*.vo"))
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@functools.cache
-def toolchain() -> Toolchain:
-    """What is installed. `Unavailable` if nothing is, or another version than the gates are written for."""
-    for program in _PROGRAMS:
-        if shutil.which(program) is None:
-            raise Unavailable(
-                f"The prover Rocq is not here ({program} is missing): install it (Debian: apt install coq)."
-            )
-    said = subprocess.run(["coqc", "--version"], capture_output=True, text=True, timeout=60).stdout
-    match = re.search(r"version (\d+)\.(\d+)[^\s]*", said)
-    if match is None or not OLDEST <= (int(match[1]), int(match[2])) < NEWEST:
-        raise Unavailable(
-            f"The prover here says {one_line(said.strip(), 80)!r}: the gates need Coq 8.16 or newer, below 9."
-        )
-    where = subprocess.run(["coqc", "-where"], capture_output=True, text=True, timeout=60).stdout.strip()
-    return Toolchain(match[0].removeprefix("version "), Path(where))
 
 
 class Rocq:
@@ -162,7 +111,7 @@ class Rocq:
 
     def _build(self) -> Built:
         self._need_packages()
-        if found := self._hygiene():
+        if found := hygiene(self.component, self.names, self.tools.prelude):
             return Built(False, tuple(found))
         for name in self.names.libraries:
             self._library(name)
@@ -177,7 +126,7 @@ class Rocq:
         failure = self._compile(self.names.submission, source / "src", "src/")
         files = sum(path.endswith(".v") for path in self.component.under("src"))
         if failure:
-            return Built(False, (_finding("build", failure),), files)
+            return Built(False, (violation("build", failure),), files)
         return Built(True, (), files)
 
     def _library(self, name: str) -> None:
@@ -231,56 +180,6 @@ class Rocq:
         failure = self._compile(name, source, None)
         if failure:
             raise BadInput(f"{what} does not compile, so nothing can be checked: {failure}")
-
-    def _hygiene(self) -> list[Finding]:
-        """What is refused before anything runs."""
-        found = []
-        taken = {PurePosixPath(p).stem.lower(): "trusted/" for p in self.component.under("trusted")}
-        for name, files in self.component.library_files.items():
-            taken |= {PurePosixPath(p).stem.lower(): f"the trusted library {name}" for p in files if p.endswith(".v")}
-        roots = {self.names.trusted.lower(), CHECK.lower(), "coq", "ltac2", *map(str.lower, self.names.libraries)}
-        loaded = self.tools.prelude | self._imported()
-        any_file = False
-        for path in self.component.under("src"):
-            pure = PurePosixPath(path.removeprefix("src/"))
-            if pure.suffix in _PLUGIN_SOURCES:
-                found.append(_finding("plugin", "A plugin could change what the prover accepts: leave it out.", path))
-            if pure.suffix != ".v":
-                continue
-            any_file = True
-            if not _FILE.fullmatch(str(pure)):
-                said = (
-                    "A file of proofs is named with ASCII letters, digits and _, so that no name can pass for another."
-                )
-                found.append(_finding("look-alike", said, path))
-                continue
-            stem = pure.stem.lower()
-            where = taken.get(stem) or ("the libraries that the statement rests on" if stem in loaded else None)
-            if where or stem in roots or {part.lower() for part in pure.parts[:-1]} & roots:
-                said = f"The module is called like one of {where or 'the prover or the task'}: give it another name."
-                found.append(_finding("shadowed-module", said, path))
-            found += self._faults(path)
-        if not any_file:
-            found.append(_finding("build", "There is no file src/*.v: nothing was handed in."))
-        return found
-
-    def _imported(self) -> set[str]:
-        """Last names of the libraries that the task's own files load, in lower case."""
-        places = [self.component.root / p for p in self.component.under("trusted") if p.endswith(".v")]
-        for name, files in self.component.library_files.items():
-            places += [self.component.libraries[name] / p for p in files if p.endswith(".v")]
-        return {name for place in places for name in required(place.read_text(errors="replace"))}
-
-    def _faults(self, path: str) -> list[Finding]:
-        try:
-            text = source_bytes(self.component, path).decode()
-        except UnicodeDecodeError:
-            return [_finding("look-alike", "The source is not UTF-8.", path)]
-        found = []
-        for fault in faults(text)[:20]:
-            rule = "look-alike" if "letter" in fault.what or "character" in fault.what else "command"
-            found.append(_finding(rule, f"In {path}, line {fault.line}: {fault.what}.", f"{path}, line {fault.line}"))
-        return found
 
     def _printed_text(self) -> str | None:
         """The committed C, if there is a program and it can be written as a string of Rocq."""
@@ -395,7 +294,7 @@ class Rocq:
 
     def _coqc(self, work: Path, words: Sequence[str], more: Mapping[str, Path] | None = None) -> Ran:
         shelves = {shelf: folder for shelf, (_, folder) in self._shelves.items()}
-        command = [*_DEEP, "coqc", "-q", "-noglob", "-native-compiler", "no", *self._load_path(), *words]
+        command = [*DEEP, "coqc", "-q", "-noglob", "-native-compiler", "no", *self._load_path(), *words]
         return self.cell.run(
             command, work, limits(self.effort.file_seconds, self.effort.memory_bytes), {**shelves, **(more or {})}
         )
@@ -406,7 +305,7 @@ class Rocq:
             s: found for s, found in self._shelves.items() if found[0] in (*self.names.libraries, self.names.trusted)
         }
         path = [word for s, (logical, folder) in trusted.items() for word in ("-Q", cell.shelf(s, folder), logical)]
-        command = [*_DEEP, "coqc", "-q", "-noglob", "-native-compiler", "no", "-w", "none", *path, *words]
+        command = [*DEEP, "coqc", "-q", "-noglob", "-native-compiler", "no", "-w", "none", *path, *words]
         return cell.run(
             command, work, limits(seconds, self.effort.memory_bytes), {s: f for s, (_, f) in trusted.items()}
         )
@@ -451,7 +350,7 @@ class Rocq:
         compiled = take_file(work / "Subject.vo", MAX_COMPILED) if ran.ok else None
         if compiled is None:
             said = ran.why(f"{program.definition} is no program of the type {program.type}: naming it")
-            return (_finding("theorem", said, program.definition),)
+            return (violation("theorem", said, program.definition),)
         folder = self.cell.folder("subject-compiled")
         (folder / "Subject.vo").write_bytes(compiled)
         self._shelves[f"built-{CHECK}-subject"] = (CHECK, folder)
@@ -483,11 +382,11 @@ class Rocq:
         ran = self._coqc(work, ["-w", "none", "-Q", inside, CHECK, f"{inside}/{name}.v"])
         what = ", ".join(t.name for t in theorems)
         if not ran.ok:
-            return [_finding("theorem", ran.why(f"{theorems[0].proof} does not prove {what}: the check"), what)]
+            return [violation("theorem", ran.why(f"{theorems[0].proof} does not prove {what}: the check"), what)]
         report = take_file(work / "assumptions.out", MAX_REPORT)
         compiled = take_file(work / f"{name}.vo", MAX_COMPILED)
         if report is None or compiled is None:
-            return [_finding("theorem", f"The check of {what} left no report on its assumptions.", what)]
+            return [violation("theorem", f"The check of {what} left no report on its assumptions.", what)]
         rests_on = assumptions(report.decode(errors="replace"))
         for theorem in theorems:
             assumed[theorem.name] = rests_on
@@ -522,7 +421,7 @@ class Rocq:
             said = f"A compiled file cannot be audited: {error}."
             return [Finding(rule="kernel", severity=Severity.UNDECIDED, message=said)]
         told = "the kernel of Coq 8.16 is known to accept wrong proofs of such a kind, so it is not relied on here"
-        return [_finding("kernel", f"{path}: {sentence}: {told}.", path) for path, sentence in refused[:20]]
+        return [violation("kernel", f"{path}: {sentence}: {told}.", path) for path, sentence in refused[:20]]
 
     # The trusted libraries and what they load are the largest part of what the checker looks at, and the same each
     # time. They are checked first, by themselves, with nothing of the submission in reach; that can be kept.
@@ -538,7 +437,7 @@ class Rocq:
             return
 
         def ask() -> list[Finding]:
-            found = self._ask_checker(self._modules(shelves), shelves)
+            found = self._ask(modules_of(shelves), shelves)
             if not found and self.cell.confined:
                 kept.mark_rechecked(files)
             return found
@@ -558,65 +457,23 @@ class Rocq:
             shelves[name] = (CHECK, folder)
         modules = [library_name(name) for name in self._checks]
         if not self.effort.thorough:
-            compiled = [*self._modules(self._shelves), library_name("Goals"), *modules]
+            compiled = [*modules_of(self._shelves), library_name("Goals"), *modules]
             if f"built-{CHECK}-subject" in self._shelves:
                 compiled.append(library_name("Subject"))
-            return self._ask_checker([word for module in compiled for word in ("-norec", module)], shelves)
+            return self._ask([word for module in compiled for word in ("-norec", module)], shelves)
         if not self.names.libraries:
-            return self._ask_checker(modules, shelves)
+            return self._ask(modules, shelves)
         if self._foundation is None:
             self._begin_foundation()
         libraries = {shelf: found for shelf, found in self._shelves.items() if found[0] in self.names.libraries}
         # `-admit` takes a module and all that it loads as it is: these are the foundation's.
-        admitted = [word for module in self._modules(libraries) for word in ("-admit", module)]
-        findings = self._ask_checker([*admitted, *modules], shelves)
+        admitted = [word for module in modules_of(libraries) for word in ("-admit", module)]
+        findings = self._ask([*admitted, *modules], shelves)
         assert self._foundation is not None  # noqa: S101 - it was begun
         return findings + self._foundation.result()
 
-    def _ask_checker(self, modules: Sequence[str], places: Mapping[str, tuple[str, Path]]) -> list[Finding]:
-        work = self.cell.folder("recheck")
-        shelves = {shelf: folder for shelf, (_, folder) in places.items()}
-        words = [w for s, (logical, folder) in places.items() for w in ("-Q", self.cell.shelf(s, folder), logical)]
-        command = ["coqchk", "-silent", "-o", *words, *modules]
-        wrapped = [*_DEEP, "sh", "-c", 'exec "$@" > report 2>&1', "sh", *command]
-        budget = limits(self.effort.check_seconds, self.effort.memory_bytes)
-        ran = self.cell.run(wrapped, work, budget, shelves, stop=self._stop)
-        said = (take_file(work / "report", MAX_REPORT) or b"").decode(errors="replace")
-        if not ran.ok:
-            if ran.exceeded:
-                why = f"it went over its {ran.exceeded} limit"
-                message = f"The independent checker could not decide: {why}."
-                return [Finding(rule="recheck", severity=Severity.UNDECIDED, message=message)]
-            tail = one_line(" ".join(said.split())[-400:], 400)
-            return [_finding("recheck", f"The independent checker does not accept the proofs: {tail}.")]
-        summary = context_summary(said)
-        if summary is None:
-            message = "The independent checker's report cannot be read: is it another version of coqchk?"
-            return [Finding(rule="recheck", severity=Severity.UNDECIDED, message=message)]
-        own = (
-            f"{self.names.submission}.",
-            f"{CHECK}.",
-            f"{self.names.trusted}.",
-            *(f"{n}." for n in self.names.libraries),
-        )
-        found = []
-        for section, names in summary.items():
-            bad = [n for n in names if n.startswith(own) and n not in self.names.axioms]
-            if bad:
-                said = f"The independent checker lists, under {section!r}: {one_line(', '.join(bad), 300)}."
-                hint = " A sealed module (`: T`) looks like that too: write `<: T`." if section == "Axioms" else ""
-                found.append(_finding("recheck", said + hint, bad[0]))
-        return found
-
-    @staticmethod
-    def _modules(places: Mapping[str, tuple[str, Path]]) -> list[str]:
-        """Full names of everything that was compiled there, the verifier's own left out."""
-        return [
-            f"{logical}." + ".".join(path.relative_to(folder).with_suffix("").parts)
-            for logical, folder in places.values()
-            if logical != CHECK
-            for path in sorted(folder.rglob("*.vo"))
-        ]
+    def _ask(self, modules: Sequence[str], places: Mapping[str, tuple[str, Path]]) -> list[Finding]:
+        return ask(self.cell, self.effort, self.names, modules, places, self._stop)
 
     def _statements(self) -> tuple[Statement, ...]:
         """The trusted statements as the prover understood them (hashed) and as they are written (shown)."""
@@ -625,7 +482,7 @@ class Rocq:
         (work / "Statements.v").write_text(statements_text(self.component.manifest, inside))
         shelves = [s for s, (logical, _) in self._shelves.items() if logical != self.names.submission]
         mounted = {s: self._shelves[s][1] for s in shelves}
-        command = [*_DEEP, "coqc", "-q", "-noglob", *self._load_path(shelves), "-Q", inside, "AssayStatements"]
+        command = [*DEEP, "coqc", "-q", "-noglob", *self._load_path(shelves), "-Q", inside, "AssayStatements"]
         ran = self.cell.run(
             [*command, f"{inside}/Statements.v"],
             work,
@@ -657,10 +514,10 @@ class Rocq:
         if text is None:
             return None, findings
         if program.c not in self.component.files:
-            return text, [_finding("printed", f"{program.c} is not there: `assay prove print` writes it.", program.c)]
+            return text, [violation("printed", f"{program.c} is not there: `assay prove print` writes it.", program.c)]
         committed = source_bytes(self.component, program.c)
         if committed != text.encode():
-            return text, [_finding("printed", _difference(committed, text.encode(), program.c), program.c)]
+            return text, [violation("printed", _difference(committed, text.encode(), program.c), program.c)]
         if "CheckPrinted" in self._checks:
             return text, ()
         return text, self._state("CheckPrinted", self._program_theorems(), {}, with_text=True)
@@ -677,7 +534,7 @@ class Rocq:
         ran = self._coqc(work, ["-w", "none", "-Q", inside, CHECK, f"{inside}/Extracting.v"])
         source = take_file(work / "extracted.ml", MAX_REPORT) if ran.ok else None
         if source is None:
-            return None, [_finding("build", ran.why("Translating the functions to OCaml"))]
+            return None, [violation("build", ran.why("Translating the functions to OCaml"))]
         return source, ()
 
     def print_program(self) -> tuple[str | None, list[Finding]]:
@@ -691,18 +548,13 @@ class Rocq:
         (work / "Printing.v").write_text(printing_text(self.component.manifest, inside))
         ran = self._coqc(work, ["-w", "none", "-Q", inside, CHECK, f"{inside}/Printing.v"])
         if not ran.ok:
-            return None, [_finding("printed", ran.why(f"Printing {program.definition}"), program.definition)]
+            return None, [violation("printed", ran.why(f"Printing {program.definition}"), program.definition)]
         report = take_file(work / "printed.out", MAX_REPORT)
         text = printed_string(report.decode(errors="replace")) if report is not None else None
         if text is None:
             said = f"{program.definition} does not compute to a text: is it opaque, or an assumption?"
-            return None, [_finding("printed", said, program.definition)]
+            return None, [violation("printed", said, program.definition)]
         return text, []
-
-
-def _finding(rule: str, message: str, where: str | None = None) -> Finding:
-    evidence = (Evidence(where=one_line(where, 300), what=one_line(message, 300)),) if where else ()
-    return Finding(rule=rule, severity=Severity.VIOLATION, message=one_line(message, 900), evidence=evidence)
 
 
 def _difference(committed: bytes, printed: bytes, name: str) -> str:
