@@ -9,7 +9,8 @@ Open Scope Z_scope.
 
 (** The read-only arrays of the program. *)
 Definition tables : list (ident * arr) :=
-  [("base64_alphabet"%string, Arr W8 false alphabet); ("base64_values"%string, Arr W32 false values)].
+  [("base64_alphabet"%string, Arr W8 false alphabet); ("base64_values"%string, Arr W32 false values);
+   ("base64_pairs"%string, Arr W16 false pairs)].
 
 (** The bounds of the cells that an expression reads. *)
 Ltac bounds := repeat lazymatch goal with |- (_ <= _ < _) /\ _ => split; [vc_side|] end.
@@ -74,8 +75,8 @@ Section Encode.
 Variables (data out : list Z).
 Hypotheses (Hd : words W8 data) (Hlen : zlen data < 4611686018427387904) (Hout : zlen (encode data) <= zlen out).
 
-Definition at_group (i j : Z) (E : list Z) (n : option Z) : state :=
-  State [("size", Some (zlen data)); ("i", Some i); ("j", Some j); ("n", n)]%string
+Definition at_group (i j : Z) (E : list Z) (n x : option Z) : state :=
+  State [("size", Some (zlen data)); ("i", Some i); ("j", Some j); ("n", n); ("x", x)]%string
         (("data"%string, Arr W8 false data) :: ("out"%string, Arr W8 true (E ++ zdrop j out)) :: tables).
 
 Definition so_far (i j : Z) (E : list Z) : Prop :=
@@ -98,13 +99,13 @@ Proof.
   { rewrite encode_length. assert ((zlen data + 2) / 3 <= zlen data + 2) by (apply Z.div_le_upper_bound; lia).
     assert ((zlen data + 2) / 3 < 2305843009213693952) by (apply Z.div_lt_upper_bound; lia). lia. }
   vc_proc Fast.encode. vc.
-  vc_cut (fun (s : state) c => exists i j E n, s = at_group i j E n /\ so_far i j E /\ zlen data < i + 3 /\ 0 <= c <= 3 * i + 3).
+  vc_cut (fun (s : state) c => exists i j E n x, s = at_group i j E n x /\ so_far i j E /\ zlen data < i + 3 /\ 0 <= c <= 3 * i + 3).
   - vc_loop
-      (fun (g : Z * Z * list Z * option Z) s c => let '(i, j, E, n) := g in
-         s = at_group i j E n /\ so_far i j E /\ 0 <= c <= 3 * i + 2)
-      (fun g : Z * Z * list Z * option Z => zlen data - fst (fst (fst g))) (0, 0, @nil Z, @None Z).
+      (fun (g : Z * Z * list Z * (option Z * option Z)) s c => let '(i, j, E, (n, x)) := g in
+         s = at_group i j E n x /\ so_far i j E /\ 0 <= c <= 3 * i + 2)
+      (fun g : Z * Z * list Z * (option Z * option Z) => zlen data - fst (fst (fst g))) (0, 0, @nil Z, (@None Z, @None Z)).
     + split; [reflexivity|]. split; [|lia]. split; [lia|]. split; reflexivity.
-    + intros [[[i j] E] n0] s c (-> & S & Hc). cbn [fst]. pose proof (so_far_room i j E S) as [Hj Hroom].
+    + intros [[[i j] E] [n0 x0]] s c (-> & S & Hc). cbn [fst]. pose proof (so_far_room i j E S) as [Hj Hroom].
       destruct S as (Hi & HjE & HE). split; [lia|]. unfold at_group, tables. vc_exp. vc_wraps. split; intros Hb; vc_cond Hb.
       * pose proof (words_znth W8 data i Hd ltac:(lia)) as W0. pose proof (words_znth W8 data (i + 1) Hd ltac:(lia)) as W1.
         pose proof (words_znth W8 data (i + 2) Hd ltac:(lia)) as W2. unfold word in W0, W1, W2. cbn [modulus] in W0, W1, W2.
@@ -117,15 +118,18 @@ Proof.
         apply wp_seq. vc_step. vc_wraps. bounds. vc_wraps.
         set (n := znth data i * 65536 + znth data (i + 1) * 256 + znth data (i + 2)) in *. clearbody n.
         pose proof (zlen_rest E j out HjE ltac:(lia)) as HC.
-        pose proof (letter_range _ B1) as L1. pose proof (letter_range _ B2) as L2.
-        pose proof (letter_range _ B3) as L3. pose proof (letter_range _ B4) as L4. unfold letter in L1, L2, L3, L4.
+        destruct (twelve n Hn) as (K1 & K2 & T1 & T2 & T3). pose proof pairs_length as HP.
+        destruct (pair_letters _ K1) as (P1 & Q1 & Q2). destruct (pair_letters _ K2) as (P2 & Q3 & Q4).
+        rewrite T1 in Q1. rewrite T2 in Q3. rewrite T3 in Q4.
+        destruct (halves _ _ P1 P2) as (R1 & R2 & R3 & R4).
         vc; try discriminate; try (rewrite ?zlen_zset; lia).
-        rewrite put4 by lia.
-        exists (i + 3, j + 4, E ++ [letter (n / 262144); letter (n / 4096 mod 64); letter (n / 64 mod 64); letter (n mod 64)], Some n).
+        unfold wrap in *. cbn [modulus] in *. rewrite R1, R2, R3, R4, Q1, Q2, Q3, Q4, put4 by lia.
+        exists (i + 3, j + 4, E ++ [letter (n / 262144); letter (n / 4096 mod 64); letter (n / 64 mod 64); letter (n mod 64)],
+                (Some n, Some (znth pairs (n / 4096) + znth pairs (n mod 4096) * 65536))).
         cbn [fst]. split; [lia|]. split; [reflexivity|]. split; [|lia].
         split; [lia|]. split; [rewrite zlen_app, <- HjE; reflexivity|]. rewrite <- app_assoc. exact HE.
-      * exists i, j, E, n0. split; [reflexivity|]. split; [exact (conj Hi (conj HjE HE))|]. lia.
-  - intros s c (i & j & E & n0 & -> & S & Hi' & Hc). pose proof (so_far_room i j E S) as [Hj Hroom].
+      * exists i, j, E, n0, x0. split; [reflexivity|]. split; [exact (conj Hi (conj HjE HE))|]. lia.
+  - intros s c (i & j & E & n0 & x0 & -> & S & Hi' & Hc). pose proof (so_far_room i j E S) as [Hj Hroom].
     destruct S as (Hi & HjE & HE).
     assert (HjB : j <= zlen (encode data)) by (rewrite <- HE, zlen_app; pose proof (zlen_nonneg (encode (zdrop i data))); lia).
     pose proof (zlen_rest E j out HjE ltac:(lia)) as HC.

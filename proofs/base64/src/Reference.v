@@ -76,6 +76,17 @@ Lemma join4 n : 0 <= n < 16777216 ->
   0 <= n / 262144 < 64 /\ 0 <= n / 4096 mod 64 < 64 /\ 0 <= n / 64 mod 64 < 64 /\ 0 <= n mod 64 < 64.
 Proof. intros H. repeat split; lia. Qed.
 
+Lemma twelve n : 0 <= n < 16777216 ->
+  0 <= n / 4096 < 4096 /\ 0 <= n mod 4096 < 4096 /\ n / 4096 / 64 = n / 262144 /\
+  n mod 4096 / 64 = n / 64 mod 64 /\ (n mod 4096) mod 64 = n mod 64.
+Proof. intros H. repeat split; lia. Qed.
+
+(** Two halves of 16 bits, byte by byte. *)
+Lemma halves x y : 0 <= x < 65536 -> 0 <= y < 65536 ->
+  (x + y * 65536) mod 256 = x mod 256 /\ (x + y * 65536) / 256 mod 256 = x / 256 mod 256 /\
+  (x + y * 65536) / 65536 mod 256 = y mod 256 /\ (x + y * 65536) / 16777216 mod 256 = y / 256 mod 256.
+Proof. intros Hx Hy. repeat split; lia. Qed.
+
 Lemma join3 n : 0 <= n < 16777216 ->
   n / 65536 * 65536 + (n / 256 mod 256) * 256 + n mod 256 = n /\
   0 <= n / 65536 < 256 /\ 0 <= n / 256 mod 256 < 256 /\ 0 <= n mod 256 < 256.

@@ -43,8 +43,36 @@ Proof.
   apply Z.leb_le in H1. apply Z.ltb_lt in H2. split; assumption.
 Qed.
 
+(** * Two letters at once *)
+
+(** The letters of 12 bits: the first in the low byte. *)
+Definition pair_cell (k : Z) : Z := letter (k / 64) + 256 * letter (k mod 64).
+
+Definition pairs : list Z := map pair_cell (range 4096).
+
+Lemma znth_range_map n f k : 0 <= k < Z.of_nat n -> znth (map f (range n)) k = f k.
+Proof.
+  intros H. unfold znth, range. rewrite map_map, (nth_indep _ 0 (f (Z.of_nat 0))) by (rewrite map_length, seq_length; lia).
+  rewrite (map_nth (fun k => f (Z.of_nat k))), seq_nth by lia. f_equal. lia.
+Qed.
+
 Lemma letter_range v : 0 <= v < 64 -> 0 <= letter v < 256.
 Proof. intros H. apply (words_znth W8 alphabet v alphabet_words). rewrite alphabet_length. exact H. Qed.
+
+Lemma pairs_length : zlen pairs = 4096.
+Proof. apply zlen_range_map. Qed.
+
+Lemma pair_letters k : 0 <= k < 4096 -> 0 <= znth pairs k < 65536 /\
+  wrap W8 (znth pairs k) = letter (k / 64) /\ wrap W8 (znth pairs k / 256) = letter (k mod 64).
+Proof.
+  intros H. unfold pairs. rewrite znth_range_map by exact H. unfold pair_cell, wrap. cbn [modulus].
+  pose proof (letter_range (k mod 64) (Z.mod_pos_bound k 64 eq_refl)) as L2.
+  assert (L1 : 0 <= letter (k / 64) < 256).
+  { apply letter_range. split; [apply Z.div_pos; lia|apply Z.div_lt_upper_bound; lia]. }
+  split; [lia|]. split.
+  - rewrite (Z.mul_comm 256), Z.mod_add, Z.mod_small by lia. reflexivity.
+  - rewrite (Z.mul_comm 256), Z.div_add, Z.div_small, Z.add_0_l, Z.mod_small by lia. reflexivity.
+Qed.
 
 (** Of each letter: its value, and that it is no pad. *)
 Lemma value_letter v : 0 <= v < 64 -> value (letter v) = v /\ letter v <> pad.
