@@ -4,7 +4,7 @@ From VerifiedC Require Import Words.
 From ZlibTrusted Require Import Rfc1951.
 From ZlibTrusted Require Claims.
 From Zlib Require Import Reader Canonical Inflate.
-From Zlib Require Right Bound Emit Frame.
+From Zlib Require Right Bound Emit Frame Members.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -32,6 +32,12 @@ Proof. exact Right.invalid_right. Qed.
 Theorem zlib_right : Claims.zlib_right Frame.decompress.
 Proof. exact Frame.decompress_right. Qed.
 
+Theorem gzip_member_right : Claims.gzip_member_right Members.member.
+Proof. exact Members.member_right. Qed.
+
+Theorem gzip_right : Claims.gzip_right Members.file.
+Proof. exact Members.file_right. Qed.
+
 Theorem any_tokens_any_codes : Claims.any_tokens_any_codes.
 Proof. exact Emit.any_tokens_any_codes. Qed.
 
@@ -52,6 +58,13 @@ Proof. split; apply Right.inflate_right; vm_compute; reflexivity. Qed.
 
 Theorem example_dynamic : Claims.example_dynamic.
 Proof. apply Right.inflate_right. vm_compute. reflexivity. Qed.
+
+Theorem example_gzip : Claims.example_gzip.
+Proof.
+  refine (proj1 (proj1 (Members.file_right _ [97] 43 _) _)).
+  - repeat constructor; discriminate.
+  - vm_compute. reflexivity.
+Qed.
 
 Theorem example_invalid : Claims.example_invalid.
 Proof.

@@ -1,7 +1,7 @@
 (** Claims.v: what is to be proved about DEFLATE, and of a decoder and encoders. The task owns this file. *)
 From Coq Require Import ZArith List.
 From VerifiedC Require Import Words.
-From ZlibTrusted Require Import Rfc1951 Rfc1950.
+From ZlibTrusted Require Import Rfc1951 Rfc1950 Rfc1952.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -51,6 +51,22 @@ Definition invalid_right (f : list Z -> list Z -> verdict) : Prop :=
 Definition zlib_right (f : list Z -> list Z -> verdict) : Prop :=
   forall dictionary input data consumed, bytes input ->
     f dictionary input = Data data consumed <-> zlib_stream dictionary input data consumed.
+
+(** The same for RFC 1952: the member at the beginning of the input, *)
+Definition gzip_member_right (f : list Z -> verdict) : Prop :=
+  forall input data consumed, bytes input ->
+    f input = Data data consumed <-> gzip_member input data consumed.
+
+(** and all of the input as a series of members. *)
+Definition gzip_right (f : list Z -> verdict) : Prop :=
+  forall input data consumed, bytes input ->
+    f input = Data data consumed <-> gzip_members input data consumed /\ consumed = zlen input.
+
+(** Two members, as gzip makes them: "a" in a fixed block with the file's name, then nothing in a fixed block. *)
+Definition example_gzip : Prop :=
+  gzip_members
+    ([31; 139; 8; 8; 0; 0; 0; 0; 0; 3; 110; 0; 75; 4; 0; 67; 190; 183; 232; 1; 0; 0; 0] ++
+     [31; 139; 8; 0; 0; 0; 0; 0; 0; 3; 3; 0; 0; 0; 0; 0; 0; 0; 0; 0]) [97] 43.
 
 (** * Of encoders *)
 
