@@ -17,6 +17,7 @@ from assay.pretrain.lab.gradients import keep
 from assay.pretrain.lab.quantisers import original_rounding
 from assay.pretrain.lab.runs import Result, Settings, run
 from assay.pretrain.lab.text import read_text, split
+from assay.pretrain.model import learning_rate
 from assay.pretrain.recipe import read_recipe
 
 SMALL = Settings(method="sparseloco", model="tiny", peers=3, steps=30, inner_steps=10, warmup=5)
@@ -126,6 +127,22 @@ def test_the_best_rates_that_were_tried_are_used_by_what_follows(tmp_path, wide)
         experiments.read_tuned(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("best", "untried"),
+    [
+        (0.0005, ", no smaller inner rate tried beside it"),
+        (0.001, ""),
+        (0.002, ", no larger inner rate tried beside it"),
+    ],
+)
+def test_the_table_of_rates_says_where_the_grid_was_too_narrow(best, untried):
+    rows = []
+    for case in experiments.tune(SMALL):
+        loss = 1.0 if case.settings.inner_rate == best and case.table == "adamw" else 2.0
+        rows.append((case, made("adamw", 0, loss)[1].model_copy(update={"settings": case.settings})))
+    assert f"Best: adamw inner {best:g}{untried}; diloco" in report.tuning_table(rows)
+
+
 def test_every_run_of_a_grid_is_another_run():
     for wide in (False, True):
         names = [case.settings.name for case in experiments.tune(SMALL, wide)]
@@ -152,14 +169,19 @@ def test_a_part_of_the_ablation_keeps_what_it_is_compared_with():
         experiments.of_groups(cases, ["quantizer"])
 
 
-def test_the_trend_is_the_comparison_at_several_lengths():
-    base = SMALL.model_copy(update={"steps": 60})
+def test_the_trend_is_the_comparison_at_several_lengths_and_batches():
+    base = SMALL.model_copy(update={"steps": 60, "sequences": 2})
     cases = list(experiments.trend(base, 1))
-    assert sorted({case.settings.steps for case in cases}) == [30, 60, 120, 240]
-    rows = [(case, made(case.label, 0, 2.0 + (case.label == "sparseloco"))[1]) for case in cases]
+    sizes = {(case.settings.sequences, case.settings.steps) for case in cases}
+    assert sorted(sizes) == [(2, 30), (2, 60), (2, 120), (8, 30), (8, 60), (8, 120)]
+    assert all(case.settings.warmup == case.settings.steps // 2 for case in cases)
+    rows = []
+    for case in cases:
+        result = made(case.label, 0, 2.0 + (case.label == "sparseloco"))[1]
+        rows.append((case, result.model_copy(update={"settings": case.settings})))
     lines = report.trend_table(rows).splitlines()
-    assert sum("+50.00 %" in line for line in lines) == 4
-    assert lines[2].startswith(f"| {cases[0].settings.tokens:,} |")
+    assert sum("+50.00 % | +50.00 % | +0.00 %" in line for line in lines) == 6
+    assert lines[2].startswith(f"| 128 | 30 | {cases[0].settings.tokens:,} |")
 
 
 def made(method, seed, loss):
@@ -176,6 +198,38 @@ def test_the_table_compares_seed_by_seed():
     line = report.compare_table(rows).splitlines()[2]
     assert "+1.00 % ± 0.00" in line
     assert "200×" in line
+
+
+@pytest.mark.parametrize(
+    ("ours", "sent", "answers"),
+    [
+        (2.019, 66, ["DiLoCo: reached", "AdamW, data parallel: reached", "than DiLoCo: reached"]),
+        (2.021, 67, ["DiLoCo: not reached", "AdamW, data parallel: reached", "than DiLoCo: not reached"]),
+        (2.05, 66, ["DiLoCo: not reached", "AdamW, data parallel: not reached", "than DiLoCo: reached"]),
+    ],
+)
+def test_the_table_says_which_aims_were_reached(ours, sent, answers):
+    rows = [made("sparseloco", 0, ours), made("diloco", 0, 2.0), made("adamw", 0, 1.99)]
+    rows[0] = (rows[0][0], rows[0][1].model_copy(update={"bytes_sent": sent}))
+    table = report.compare_table(rows)
+    assert all(answer in table for answer in answers)
+
+
+def test_the_table_shows_the_differences_on_the_way(results):
+    rows = [(Case("method", method, result.settings), result) for method, result in results.items()]
+    lines = report.compare_table(rows).splitlines()
+    first, last = results["sparseloco"].curve[0], results["sparseloco"].curve[-1]
+    assert [line.split("|")[1].strip() for line in lines[-5:-2]] == ["10", "20", "30"]
+    behind = 100 * (last.loss / results["adamw"].curve[-1].loss - 1)
+    assert f"{behind:+.2f} %" in lines[-3].split("|")[3]
+    assert first.step == 10
+
+
+def test_the_inner_rate_ends_at_nothing_for_every_method():
+    for method in ("sparseloco", "diloco", "adamw"):
+        inner = SMALL.model_copy(update={"method": method}).recipe().inner
+        assert learning_rate(inner, SMALL.steps) == 0
+        assert learning_rate(inner, SMALL.warmup - 1) == SMALL.inner_rate
 
 
 def test_a_table_is_written_between_its_marks(tmp_path):
@@ -207,7 +261,7 @@ def test_validation_text_is_not_trained_on():
 def test_the_command_prints_one_document(tmp_path):
     environment = {**os.environ, "ASSAY_DATA": "", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "assay.pretrain.lab", "compare", "--out", str(tmp_path), "--model", "tiny"]
-    command += ["--peers", "3", "--tokens", "1", "--seeds", "1", "--jobs", "1", "--json"]
+    command += ["--peers", "3", "--tokens", "1", "--sequences", "1", "--seeds", "1", "--jobs", "1", "--json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["runs"]) == 3

@@ -43,9 +43,9 @@ def compare(
     data: Data = None,
     seeds: Seeds = 3,
     peers: Peers = 8,
-    tokens: Tokens = 184_320,
-    sequences: Sequences = 2,
-    inner_steps: InnerSteps = 5,
+    tokens: Tokens = 983_040,
+    sequences: Sequences = 8,
+    inner_steps: InnerSteps = 2,
     model: Model = "5m",
     jobs: Jobs = 2,
     docs: Docs = None,
@@ -67,15 +67,15 @@ def trend(
     data: Data = None,
     seeds: Seeds = 1,
     peers: Peers = 8,
-    tokens: Tokens = 61_440,
-    sequences: Sequences = 1,
-    inner_steps: InnerSteps = 5,
-    model: Model = "1m",
+    tokens: Tokens = 122_880,
+    sequences: Sequences = 2,
+    inner_steps: InnerSteps = 2,
+    model: Model = "tiny",
     jobs: Jobs = 2,
     docs: Docs = None,
     json_: Json = False,
 ) -> None:
-    """The comparison with half as many tokens to four times as many: where the differences go."""
+    """The comparison with half to twice as many steps of two sizes of batch: where the differences go."""
     cases = list(
         experiments.trend(_base(model, peers, tokens, sequences, inner_steps), seeds, experiments.read_tuned(out_))
     )
@@ -89,10 +89,10 @@ def ablate(
     data: Data = None,
     seeds: Seeds = 1,
     peers: Peers = 8,
-    tokens: Tokens = 61_440,
-    sequences: Sequences = 1,
-    inner_steps: InnerSteps = 5,
-    model: Model = "1m",
+    tokens: Tokens = 245_760,
+    sequences: Sequences = 4,
+    inner_steps: InnerSteps = 2,
+    model: Model = "tiny",
     jobs: Jobs = 2,
     docs: Docs = None,
     only: Annotated[list[str] | None, typer.Option(help="A group of changes, such as k or H. May be repeated.")] = None,
@@ -112,9 +112,9 @@ def tune(
     out_: Out,
     data: Data = None,
     peers: Peers = 8,
-    tokens: Tokens = 61_440,
-    sequences: Sequences = 1,
-    inner_steps: InnerSteps = 5,
+    tokens: Tokens = 122_880,
+    sequences: Sequences = 2,
+    inner_steps: InnerSteps = 2,
     model: Model = "5m",
     jobs: Jobs = 2,
     docs: Docs = None,
@@ -197,7 +197,8 @@ def _base(model: str, peers: int, tokens: int, sequences: int, inner_steps: int)
         method="sparseloco", model=model, peers=peers, sequences=sequences, inner_steps=inner_steps, steps=_ROUND
     )
     rounds = -(-tokens // one.tokens)
-    return one.model_copy(update={"steps": rounds * _ROUND, "warmup": min(60, rounds * _ROUND // 8)})
+    steps = rounds * _ROUND
+    return one.model_copy(update={"steps": steps, "warmup": int(experiments.WARMUP * steps)})
 
 
 def _run(

@@ -6,15 +6,17 @@ enough.
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from assay.core.errors import BadInput
 from assay.pretrain.lab.experiments import Case
-from assay.pretrain.lab.runs import Result
+from assay.pretrain.lab.runs import CURVE_SEQUENCES, Result
 
 Rows = Sequence[tuple[Case, Result]]
+
+AIMS = (1.0, 2.0, 150.0)  # per cent above DiLoCo and above AdamW at most; how many times fewer bytes than DiLoCo
 
 _T95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365}  # by number of seeds
 _COLOURS = {"sparseloco": "#c2410c", "diloco": "#1d4ed8", "adamw": "#4b5563"}
@@ -67,18 +69,71 @@ def compare_table(rows: Rows) -> str:
             f"| {_LABELS[method]} | {losses} | {_against(results, diloco)} | {_against(results, adamw)} "
             f"| {sent / 1e6:.2f} MB | {fewer} | {len(results)} |"
         )
-    return "\n".join([*lines, "", _conditions(rows)])
+    return "\n".join([*lines, "", _conditions(rows), *_aims(by_method), *_parts(by_method)])
+
+
+def _aims(by_method: Mapping[str, list[Result]]) -> list[str]:
+    """What the comparison was made to find out, answered."""
+    if len(by_method) < 3:
+        return []
+    ours, diloco, adamw = (by_method[method] for method in ("sparseloco", "diloco", "adamw"))
+    sent = [statistics.fmean(result.bytes_sent for result in results) for results in (ours, diloco)]
+    answers = [
+        _aim(f"at most {aim:g} % above {_LABELS[method]}", _difference(ours, others) <= aim)
+        for method, others, aim in (("diloco", diloco, AIMS[0]), ("adamw", adamw, AIMS[1]))
+    ]
+    answers.append(_aim(f"{AIMS[2]:g} times fewer bytes than DiLoCo", sent[1] >= AIMS[2] * sent[0]))
+    return ["", f"Aims for SparseLoCo: {'; '.join(answers)}."]
+
+
+def _aim(words: str, reached: bool) -> str:
+    return f"{words}: {'reached' if reached else 'not reached'}"
+
+
+def _parts(by_method: Mapping[str, list[Result]]) -> list[str]:
+    """Differences along the way, on the few sequences of the curve, in Markdown."""
+    methods = [by_method.get(method, []) for method in ("sparseloco", "diloco", "adamw")]
+    if not all(methods) or not all(result.curve for results in methods for result in results):
+        return []
+    ours, diloco, adamw = methods
+    lines = [
+        "",
+        "| inner steps done | SparseLoCo against DiLoCo | SparseLoCo against AdamW | DiLoCo against AdamW |",
+        "|---|---|---|---|",
+    ]
+    steps = [point.step for point in ours[0].curve]
+    for step in sorted({steps[-(-len(steps) * share // 12) - 1] for share in (2, 4, 6, 8, 10, 12)}):
+        pairs = ((ours, diloco), (ours, adamw), (diloco, adamw))
+        cells = [_against(_so_far(one, step), _so_far(other, step)) for one, other in pairs]
+        lines.append(f"| {step} | {' | '.join(cells)} |")
+    return [*lines, "", f"The same differences on the way, on the {CURVE_SEQUENCES} sequences of the curve."]
+
+
+def _so_far(results: Sequence[Result], step: int) -> list[Result]:
+    """The results as they were at the validation nearest to a step."""
+    nearest = [min(result.curve, key=lambda point: abs(point.step - step)) for result in results]
+    return [result.model_copy(update={"loss": point.loss}) for result, point in zip(results, nearest, strict=True)]
+
+
+def _difference(results: Sequence[Result], others: Sequence[Result]) -> float:
+    """The relative difference in loss in per cent, paired by seed: the mean over the seeds that both have."""
+    other = {result.settings.seed: result.loss for result in others}
+    return statistics.fmean(100 * (r.loss / other[r.settings.seed] - 1) for r in results if r.settings.seed in other)
 
 
 def trend_table(rows: Rows) -> str:
-    """Losses and differences by tokens, in Markdown."""
-    lines = ["| tokens in all | SparseLoCo | against DiLoCo | against AdamW | n |", "|---|---|---|---|---|"]
-    for tokens in dict.fromkeys(case.table for case, _ in rows):
-        by_method = _grouped([row for row in rows if row[0].table == tokens])
-        ours = by_method["sparseloco"]
+    """Losses and differences by batch and steps, in Markdown."""
+    lines = [
+        "| tokens of a peer per step | inner steps | tokens in all | SparseLoCo | against DiLoCo | against AdamW "
+        "| DiLoCo against AdamW | n |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for place in dict.fromkeys(case.table for case, _ in rows):
+        by_method = _grouped([row for row in rows if row[0].table == place])
+        ours, diloco, adamw = (by_method[method] for method in ("sparseloco", "diloco", "adamw"))
         losses = _figure([result.loss for result in ours], "{:.4f}")
-        differences = [_against(ours, by_method[method]) for method in ("diloco", "adamw")]
-        lines.append(f"| {tokens} | {losses} | {differences[0]} | {differences[1]} | {len(ours)} |")
+        differences = [_against(one, other) for one, other in ((ours, diloco), (ours, adamw), (diloco, adamw))]
+        lines.append(f"| {place} | {ours[0].settings.tokens:,} | {losses} | {' | '.join(differences)} | {len(ours)} |")
     return "\n".join([*lines, "", _conditions(rows, together=False)])
 
 
@@ -124,10 +179,27 @@ def robust_table(rows: Rows) -> str:
 
 
 def tuning_table(rows: Rows) -> str:
-    """Every setting that was tried, in Markdown."""
+    """Every setting that was tried, and the best of each method, in Markdown."""
     lines = ["| method | rates | validation loss (nats per byte) |", "|---|---|---|"]
     lines += [f"| {case.table} | {case.label} | {result.loss:.4f} |" for case, result in rows]
-    return "\n".join([*lines, "", _conditions(rows)])
+    best = [
+        _best([row for row in rows if row[0].table == method]) for method in dict.fromkeys(c.table for c, _ in rows)
+    ]
+    return "\n".join([*lines, "", f"Best: {'; '.join(best)}.", "", _conditions(rows)])
+
+
+def _best(rows: Rows) -> str:
+    """A method's best setting, and whether a smaller or a larger inner rate was left untried beside it."""
+    case = min(rows, key=lambda row: row[1].loss)[0]
+    rate = case.settings.inner_rate
+    rates = [
+        other.settings.inner_rate
+        for other, _ in rows
+        if other.settings.model_copy(update={"inner_rate": rate}) == case.settings
+    ]
+    untried = [word for word, end in (("smaller", min(rates)), ("larger", max(rates))) if rate == end]
+    beside = f", no {' or '.join(untried)} inner rate tried beside it" if untried else ""
+    return f"{case.table} {case.label}{beside}"
 
 
 def _grouped(rows: Rows) -> dict[str, list[Result]]:
@@ -161,7 +233,7 @@ def _conditions(rows: Rows, *, together: bool = True) -> str:
     steps = (
         f"{settings.steps} inner steps of {size} each, {first.tokens:,} tokens in all"
         if together
-        else f"steps of {size}"
+        else "the same rates everywhere"
     )
     seeds = len({result.settings.seed for _, result in rows})
     return (

@@ -57,6 +57,7 @@ class Settings(BaseModel):
     inner_steps: int = 5  # H; a short run needs as many rounds as a long one
     inner_rate: float = 4e-3
     warmup: int = 60
+    final_share: float = 0.0  # of the inner rate, where its cosine ends
     outer_rate: float = 1.0
     momentum: float = 0.9  # of DiLoCo
     keep: int = 64
@@ -98,6 +99,7 @@ class Settings(BaseModel):
             steps=self.inner_steps,
             sequences=self.sequences,
             learning_rate=self.inner_rate,
+            final_share=self.final_share,
             warmup_steps=self.warmup,
             total_steps=self.steps,
         )
