@@ -109,20 +109,21 @@ Definition at_byte (i : Z) (x y : option Z) : state :=
 
 Lemma update_spec :
   exists n ws Bs, runs tables [Fast.slice] Fast.update [zlen data; value] [Arr W8 false data] n ws Bs /\
-    (0 <= n <= 3 * zlen data + 20 /\ ws = [bitwise (value mod 2 ^ 32) data] /\ Bs = [Arr W8 false data]).
+    (n = update_steps (zlen data) /\ ws = [bitwise (value mod 2 ^ 32) data] /\ Bs = [Arr W8 false data]).
 Proof.
   pose proof (zlen_nonneg data) as Hpos. pose proof slices_length as HL.
   vc_proc Fast.update. vc.
   replace (Z.lxor (Z.land value 4294967295) 4294967295) with (register 0).
   2: { unfold register. cbn [steps fold_left]. change 4294967295 with (Z.ones 32) at 1. rewrite Z.land_ones by lia. reflexivity. }
-  vc_cut (fun (s : state) c => exists i x y, s = at_byte i x y /\ 0 <= i <= zlen data /\ zlen data < i + 16 /\ 0 <= c <= i + 3).
+  vc_cut (fun (s : state) c => exists m x y, s = at_byte (16 * m) x y /\ 0 <= 16 * m <= zlen data /\ zlen data < 16 * m + 16 /\ c = 7 * m + 3).
   - (* sixteen bytes a round *)
     vc_loop
-      (fun (g : Z * option Z * option Z) s c => let '(i, x, y) := g in
-         s = at_byte i x y /\ 0 <= i <= zlen data /\ 0 <= c <= i + 2)
-      (fun g : Z * option Z * option Z => zlen data - fst (fst g)) (0, @None Z, @None Z).
+      (fun (g : Z * option Z * option Z) s c => let '(m, x, y) := g in
+         s = at_byte (16 * m) x y /\ 0 <= 16 * m <= zlen data /\ c = 7 * m + 2)
+      (fun g : Z * option Z * option Z => zlen data - 16 * fst (fst g)) (0, @None Z, @None Z).
     + split; [reflexivity|]. lia.
-    + intros [[i x] y] s c (-> & Hi & Hc). cbn [fst]. split; [lia|]. unfold at_byte, tables. vc_exp.
+    + intros [[m x] y] s c (-> & Hi & ->). cbn [fst]. split; [lia|]. unfold at_byte, tables.
+      remember (16 * m) as i eqn:Hm. vc_exp.
       vc_wraps. split; intros Hb; vc_cond Hb.
       * apply wp_seq. vc_step. vc_wraps. vc_step. apply wp_seq. vc_step. vc_wraps. vc_step.
         pose proof (load64_word data i Hd ltac:(lia) ltac:(lia)) as W0.
@@ -132,20 +133,21 @@ Proof.
         apply wp_seq. vc_call Fast.slice.
         destruct (slice_spec [] _ _ WX W1) as (n & ws & Bs & R & -> & -> & ->).
         eexists 2, _, _. split; [exact R|]. vc_compute. rewrite <- register_16 by lia.
-        vc. exists (i + 16, Some (Z.lxor (register i) (load64 data i)), Some (load64 data (i + 8))). cbn [fst].
-        split; [lia|]. split; [reflexivity|]. lia.
-      * exists i, x, y. split; [reflexivity|]. lia.
-  - intros s c (i & x & y & -> & Hi & Hi' & Hc).
-    vc_loop (fun k (s : state) c => s = at_byte k x y /\ i <= k <= zlen data /\ 0 <= c <= i + 3 + 3 * (k - i))
+        vc. exists (m + 1, Some (Z.lxor (register i) (load64 data i)), Some (load64 data (i + 8))). cbn [fst].
+        replace (16 * (m + 1)) with (i + 16) by lia. split; [lia|]. split; [reflexivity|]. lia.
+      * exists m, x, y. rewrite <- Hm. split; [reflexivity|]. lia.
+  - intros s c (m & x & y & -> & Hi & Hi' & ->). remember (16 * m) as i eqn:Hm.
+    vc_loop (fun k (s : state) c => s = at_byte k x y /\ i <= k <= zlen data /\ c = 7 * m + 3 + 3 * (k - i))
       (fun k => zlen data - k) i.
     + split; [reflexivity|]. lia.
-    + intros k s' c' (-> & Hk & Hc'). split; [lia|]. unfold at_byte, tables. vc_exp. split; intros Hb; vc_cond Hb.
+    + intros k s' c' (-> & Hk & ->). split; [lia|]. unfold at_byte, tables. vc_exp. split; intros Hb; vc_cond Hb.
       * pose proof (words_znth W8 data k Hd ltac:(lia)) as Wb.
         pose proof (register_word k) as Wr.
         assert (P : 0 <= Z.lxor (register k) (znth data k)) by (apply Z.lxor_nonneg; unfold word in *; lia).
         pose proof (low_byte_range _ P) as Pb.
         vc. exists (k + 1). rewrite register_1 by lia. split; [lia|]. split; [reflexivity|]. lia.
-      * assert (k = zlen data) by lia. subst k. vc_compute. split; [lia|]. split; [|reflexivity].
+      * assert (k = zlen data) by lia. subst k. vc_compute. split; [|split; [|reflexivity]].
+        { unfold update_steps. pose proof (Z.div_mod (zlen data) 16 ltac:(lia)). pose proof (Z.mod_pos_bound (zlen data) 16 eq_refl). lia. }
         unfold register, bitwise. rewrite ztake_all by lia. reflexivity.
 Qed.
 End Update.
