@@ -35,7 +35,11 @@ class Measurer:
     """Measures rounds of one run. It keeps what was laid out before, because later rounds are compared with it."""
 
     def __init__(self, recipe: Recipe, corpus: Corpus, bench: Workbench, *, patience_seconds: float = 0.0) -> None:
-        """`patience_seconds`: how long contributions may take to arrive, and states; 0: only what is there."""
+        """`patience_seconds`: how long contributions may take to arrive, and states at the end; 0: only what is there.
+
+        States at the beginning may take until three times as long after `measure` began: a peer has to see who is
+        asked first, and what else a round needs is measured in the meantime.
+        """
         self._recipe, self._corpus, self._bench = recipe, corpus, bench
         self._limits = limits_of(recipe, bench.shapes)
         self._patience = patience_seconds
@@ -51,6 +55,7 @@ class Measurer:
 
         `steps`: moving mean of |change| per tensor up to the start of this round (`step_sizes_at`).
         """
+        until = time.monotonic() + 3 * self._patience
         recipe, parameters = self._recipe, at(round_)
         base = digest_of(parameters)
         peers = [member for member in chain.members(Role.PEER) if member.active(round_)]
@@ -63,7 +68,7 @@ class Measurer:
         lengths = {uid: norms(one.gradient) for uid, one in valid.items()}
         losses = self._losses(chain, round_, parameters, valid, lengths, revealed, before)
         alike = self._overlaps(chain, stores, round_, valid, before)
-        redone = self._reexecutions(chain, stores, round_, revealed, found, before, at)
+        redone = self._reexecutions(chain, stores, round_, revealed, found, before, at, until)
         seen = []
         for peer in peers:
             one, place = found[peer.uid], order.get(peer.uid)
@@ -228,6 +233,7 @@ class Measurer:
         found: Mapping[int, Received | Lost],
         before: Standings,
         at: ParametersAt,
+        until: float,
     ) -> dict[int, Reexecution]:
         """All states are asked for at once, so that nobody who is slow to show his keeps others from showing theirs."""
         members = {member.uid: member for member in chain.members(Role.PEER)}
@@ -240,7 +246,7 @@ class Measurer:
                     if isinstance(one, Received):
                         asked[uid, then] = one
         wanted = {key: (members[key[0]], one.contribution.header.state_before) for key, one in asked.items()}
-        states = self._shown(stores, wanted)
+        states = self._shown(stores, wanted, until)
         redone: dict[int, Reexecution] = {}
         again: dict[tuple[int, int], Worked] = {}
         for (uid, then), one in asked.items():
@@ -253,9 +259,8 @@ class Measurer:
                 redone[uid] = self._compared(then, one, worked)
                 if not redone[uid].state_equal and reexecution.near(redone[uid], self._recipe.gauntlet):
                     again[uid, then] = worked
-        left = self._shown(
-            stores, {key: (members[key[0]], asked[key].contribution.header.state_after) for key in again}
-        )
+        wanted = {key: (members[key[0]], asked[key].contribution.header.state_after) for key in again}
+        left = self._shown(stores, wanted, time.monotonic() + self._patience)
         for (uid, then), worked in again.items():
             shown = left[uid, then]
             redone[uid] = (
@@ -290,15 +295,16 @@ class Measurer:
             }
         )
 
-    def _shown(self, stores: Stores, wanted: Mapping[K, tuple[Member, Digest]]) -> dict[K, PeerState | None]:
+    def _shown(
+        self, stores: Stores, wanted: Mapping[K, tuple[Member, Digest]], until: float
+    ) -> dict[K, PeerState | None]:
         """The states that peers show, by key; None for one that does not arrive in time, or is something else."""
         if not self._patience:
             return {key: self._state(stores, *asked, 0.0) for key, asked in wanted.items()}
-        until = time.monotonic() + self._patience
         pool = ThreadPoolExecutor(max(1, len(wanted)))
         try:
             begun = {key: pool.submit(self._state, stores, *asked, until) for key, asked in wanted.items()}
-            done, _ = wait(begun.values(), timeout=self._patience + 1.0)
+            done, _ = wait(begun.values(), timeout=max(0.0, until - time.monotonic()) + 1.0)
             return {key: future.result() if future in done else None for key, future in begun.items()}
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

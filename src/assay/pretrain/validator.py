@@ -24,6 +24,14 @@ from assay.pretrain.scores import last_document
 from assay.pretrain.training import to_bytes
 
 
+def told(document: ScoreDocument) -> str:
+    """Who counts, and of the others what is held against each."""
+    results = document.judgement.results
+    others = [f"{r.uid} ({', '.join(sorted(r.notes)) or 'not chosen'})" for r in results if not r.selected]
+    counted = ", ".join(str(r.uid) for r in results if r.selected) or "nobody"
+    return f"counted: {counted}" + (f"; not counted: {', '.join(others)}" if others else "")
+
+
 class Promise(BaseModel):
     """A promised sheet, as it stands in the validator's folder. The document itself is in its store."""
 
@@ -70,6 +78,7 @@ class Validator:
         if promise is None or promise.round != round_:
             self.follow(round_)
             document = self.document(round_)
+            self.seat.report(f"round {round_}: {told(document)}")
             self.seat.store.put_bytes(document.to_bytes())
             promise = Promise(round=round_, document=document.digest, salt=secrets.token_hex(32))
             write_whole(self.seat.folder / "promise.json", promise.model_dump_json().encode(), private=True)
