@@ -133,7 +133,7 @@ def validator(
 
     opened = open_run(run, key=key or folder / "key.pem")
     seat = take_seat(opened, Role.VALIDATOR, store or str((folder / "public").resolve()), folder, _tell)
-    patience = opened.file.recipe.timing.score / 6  # contributions; states before have three times as long; states after
+    patience = opened.file.recipe.timing.score / 6  # states before the round may take three times as long
     measurer = Measurer(seat.recipe, seat.corpus, seat.bench, patience_seconds=patience)
     keep_ticking(Validator(seat, measurer), opened.chain, rounds or opened.file.recipe.rounds, _tell)
 
