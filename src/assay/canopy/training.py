@@ -120,8 +120,8 @@ def train(
     here = world()
     if config.batch % here.size:
         raise BadInput(f"A batch of {config.batch} cannot be shared by {here.size} processes: make it a multiple.")
-    if config.crop % config.model.backbone.patch:
-        raise BadInput(f"The crop must be a multiple of {config.model.backbone.patch} px; it is {config.crop}.")
+    if config.crop % config.model.multiple:
+        raise BadInput(f"The crop must be a multiple of {config.model.multiple} px; it is {config.crop}.")
     digest = digest_of(config, tiles)
     tiles = with_renderings(tiles, config)
     state = _State.start(config, here)

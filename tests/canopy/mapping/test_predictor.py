@@ -1,5 +1,6 @@
 """Assay's own models as the mapper uses them: what their folder declares, and intervals as their calibration says."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +8,13 @@ import pytest
 import rasterio
 import torch
 
-from assay.canopy.mapping import Tiling, map_canopy
+from assay.canopy.mapping import Predictor, Tiling, Uncertainty, map_canopy
 from assay.canopy.mapping.predictor import calibrated, load_predictor, open_device
 from assay.canopy.model import build, lite0, save
 from assay.canopy.model.canopy import CanopyModel, Heights
 from assay.canopy.uncertainty import Calibration, spread_of_bins
 from assay.core.errors import BadInput, Unavailable
-from tests.canopy.mapping.support import Found, heights, options, place, predictor, texture, write
+from tests.canopy.mapping.support import Found, card, heights, options, place, predictor, texture, write
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,42 @@ def test_a_model_s_folder_is_all_that_is_needed(model: CanopyModel, tmp_path: Pa
     assert (low <= found).all() and (found <= high).all() and (high - low).min() > 0.39
     with rasterio.open(tmp_path / "plain" / "a.uncertainty.tif") as dataset:
         assert dataset.descriptions == ("spread",)
+
+
+class Slanted(torch.nn.Module):
+    """Heights that depend on the position in the window, and two bins that follow them."""
+
+    def forward(self, rgb: torch.Tensor) -> Heights:
+        metres = rgb[:, :1] + torch.arange(rgb.shape[-1]) * 0.5
+        low = torch.sigmoid(metres - 5)
+        return Heights(metres, torch.cat([low, 1 - low], 1))
+
+
+def test_eight_positions_are_turned_back_and_averaged() -> None:
+    rgb = torch.rand((2, 3, 32, 64), generator=torch.Generator().manual_seed(1)) * 10
+    model = Slanted()
+    uncertainty = Uncertainty(("low", "high"), "bins", lambda found: tuple(found.bins.split(1, 1)))
+    once, averaged = (
+        Predictor(model, card(), uncertainty=uncertainty, flips=flips)(rgb * 255) for flips in (False, True)
+    )
+    # Plainly: the mean over the eight symmetries of the square, written out one by one.
+    ways = [lambda x: x, lambda x: x.flip(-1), lambda x: x.flip(-2), lambda x: x.flip(-1).flip(-2)]
+    seen = [(way, model(way(rgb))) for way in ways]
+    seen += [(lambda x, way=way: way(x.mT), model(way(rgb).mT)) for way in ways]
+    each = [way(torch.cat([found.metres, found.bins], 1)) for way, found in seen]
+    assert torch.allclose(averaged, torch.stack(each).mean(0), atol=1e-4)
+    assert (averaged - once).abs().max() > 1
+
+
+def test_a_map_says_that_positions_were_averaged(model: CanopyModel, tmp_path: Path) -> None:
+    save(model, tmp_path / "model")
+    path = write(tmp_path / "a.tif", texture(slice(0, 96), slice(0, 96)), transform=place())
+    for flips in (False, True):
+        told = load_predictor(tmp_path / "model", flips=flips)
+        map_canopy(told, path, tmp_path / str(flips), options(tiling=Tiling.of(32, 256)))
+        item = json.loads((tmp_path / str(flips) / "a.json").read_text())
+        assert item["properties"]["canopy:model"].get("flips", False) is flips
+    assert (heights(tmp_path / "True", "a") != heights(tmp_path / "False", "a")).any()
 
 
 def test_a_device_that_is_not_there_is_said() -> None:

@@ -1,11 +1,13 @@
 """Our model against transformers' CHMv2, with the same random weights: the same heights, the same names of weights."""
 
+import numpy as np
 import pytest
 import torch
 from transformers import CHMv2Config, CHMv2ForDepthEstimation
 
 from assay.canopy.model import BackboneConfig, HeadConfig, ModelConfig, build, chmv2, keys
 from assay.canopy.model import bins as our_bins
+from assay.canopy.model.canopy import mirrored
 from assay.canopy.model.files import put_backbone, put_head
 from assay.core.errors import BadInput
 
@@ -194,3 +196,16 @@ def test_heights_is_a_pair_of_metres_and_bins() -> None:
     metres, weights = found
     assert metres.shape == (1, 1, 32, 32)
     assert weights is None
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (48, 16), (80, 112)])
+def test_an_odd_number_of_patches_is_padded_and_not_stretched(shape: tuple[int, int]) -> None:
+    model = build(SMALL, pretrained=False).eval()
+    scrambled(model)
+    assert model.multiple == 32  # two patches: the deepest level halves them
+    rgb = np.random.default_rng(0).integers(0, 256, (3, *shape), dtype=np.uint8)
+    padded = mirrored(model.normalise(torch.from_numpy(rgb))[None], 32)
+    with torch.no_grad():
+        whole = model(padded).metres
+    assert whole.shape[-2:] == padded.shape[-2:]
+    assert np.array_equal(model.predict(rgb), whole[0, 0, : shape[0], : shape[1]].numpy())

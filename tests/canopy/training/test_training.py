@@ -15,7 +15,7 @@ from assay.canopy.augmentation import STRONG
 from assay.canopy.evaluation.baselines import Constant
 from assay.canopy.evaluation.evaluating import evaluate
 from assay.canopy.losses import LossConfig
-from assay.canopy.model import CanopyModel, lite0, load
+from assay.canopy.model import CanopyModel, chmv2, lite0, load
 from assay.canopy.predicting import predictor
 from assay.canopy.tiles import Tile
 from assay.canopy.training import TrainConfig, read_log, train
@@ -165,3 +165,8 @@ def test_the_open_default_learns_a_forest_it_has_not_seen(forests: object, tmp_p
     ours = evaluate(predictor(model), unseen).overall().metrics["mae"].value
     base = evaluate(Constant.fit(train_tiles), unseen).overall().metrics["mae"].value
     assert ours < 0.7 * base
+
+
+def test_a_crop_that_the_decoder_would_stretch_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="multiple of 32 px; it is 48"):
+        train(TrainConfig(model=chmv2(), pretrained=False, crop=48), [], tmp_path)

@@ -55,6 +55,9 @@ def map_area(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
     half: Annotated[bool, typer.Option("--half", help="Compute in bfloat16: for graphics processors.")] = False,
+    flips: Annotated[
+        bool, typer.Option("--flips", help="Average eight positions of each window: steadier, eight times the work.")
+    ] = False,
     batch: Annotated[int | None, typer.Option(min=1, max=256, help="Windows at a time.")] = None,
     readers: Annotated[int | None, typer.Option(min=1, max=64, help="Threads that read.")] = None,
     ray: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Spread over this Ray cluster.")] = None,
@@ -64,7 +67,7 @@ def map_area(
     """Map canopy height. The map keeps the imagery's grid; 0 is a height, 65535 is nothing known."""
     from assay.canopy.mapping import Options, Tiling, load_predictor
 
-    predictor = load_predictor(model, calibration=calibration, device=device, half=half)
+    predictor = load_predictor(model, calibration=calibration, device=device, half=half, flips=flips)
     fast = predictor.device.type == "cuda"
     options = Options(
         asked=_asked(range_, bands, crs, nodata),

@@ -127,7 +127,7 @@ def _plan(layouts: Sequence[Layout], predictor: Predictor, options: Options) -> 
     uncertainty = predictor.uncertainty
     return {
         "format": FORMAT,
-        "model": predictor.card.to_json(),
+        "model": predictor.described(),
         "half": predictor.half,
         "layers": list(predictor.layers),
         "uncertainty": None if uncertainty is None else {"says": uncertainty.says, "level": uncertainty.level},
@@ -303,7 +303,7 @@ class _Run:
         down, across = layout.grid(sheet).ground_m
         first = layout.imagery.scenes[0]
         return {
-            "canopy:model": self._predictor.card.to_json(),
+            "canopy:model": self._predictor.described(),
             "canopy:uncertainty": self._plan["uncertainty"],
             "canopy:tiling": self._plan["tiling"],
             "canopy:range": {"black": first.low, "white": first.high, "from": first.range_from},

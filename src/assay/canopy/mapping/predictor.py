@@ -5,7 +5,6 @@ is a `HeightModel`. The card says what it expects and goes into the map. `of_mod
 models."""
 
 import functools
-import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from assay.canopy.uncertainty import Calibration
 
 LEVEL = 0.9  # share of pixels that a calibrated interval is made to hold
-_COARSEST = 32  # pixels: the decoder's deepest level; windows of other multiples come back larger than they went in
 _FLOOR = 0.5  # metres added to the model's spread, as the calibration does
 
 
@@ -70,8 +68,19 @@ class Uncertainty:
     digest: str = ""  # of the calibration
 
 
+@dataclass(frozen=True)
+class _Averaged:
+    """What several looks at the same place say on average."""
+
+    metres: Tensor
+    bins: Tensor | None
+
+
 class Predictor:
-    """A model on a device. `layers` names what it gives: height first, then those of its uncertainty."""
+    """A model on a device. `layers` names what it gives: height first, then those of its uncertainty.
+
+    With `flips` it sees each window in eight positions, turned and mirrored, and averages: eight times the work.
+    """
 
     def __init__(
         self,
@@ -81,11 +90,13 @@ class Predictor:
         device: str = "cpu",
         uncertainty: Uncertainty | None = None,
         half: bool = False,
+        flips: bool = False,
     ) -> None:
         if min(card.std) <= 0 or card.gsd_m <= 0:
             raise BadInput(f"The model {card.name} declares a resolution or a deviation that is not above 0.")
         self.card = card
         self.half = half
+        self.flips = flips
         self.uncertainty = uncertainty
         self.layers = ("height", *(uncertainty.layers if uncertainty else ()))
         self._model = model
@@ -105,7 +116,7 @@ class Predictor:
         """(B, 3, H, W) of 0 to 255, any type and device, to metres (B, layers, H, W) float32 on the model's device."""
         with torch.inference_mode(), self._precision():
             rgb = (colours.to(self.device, non_blocking=True).float() - self._mean) / self._std
-            found = self._model(rgb)
+            found = self._in_eight_positions(rgb) if self.flips else self._model(rgb)
             wanted = (rgb.shape[0], 1, *rgb.shape[2:])
             if tuple(found.metres.shape) != wanted:
                 raise BadInput(
@@ -113,6 +124,28 @@ class Predictor:
                 )
             extra = self.uncertainty.of(found) if self.uncertainty else ()
             return torch.cat([layer.float() for layer in (found.metres, *extra)], 1)
+
+    def described(self) -> dict[str, Any]:
+        """The card as a map says it, and that positions were averaged if they were."""
+        return {**self.card.to_json(), **({"flips": True} if self.flips else {})}
+
+    def _in_eight_positions(self, rgb: Tensor) -> Heights:
+        """The mean of the heights and of the bins over four turns, each as it is and mirrored, turned back.
+
+        Only sums are kept: the memory is that of two answers, not of eight.
+        """
+        total: list[Tensor | None] = [None, None]
+        for turn in range(8):
+            seen = torch.rot90(rgb, turn % 4, (-2, -1))
+            found = self._model(seen.flip(-1) if turn >= 4 else seen)
+            for number, part in enumerate((found.metres, found.bins)):
+                if part is not None:
+                    back = torch.rot90(part.flip(-1) if turn >= 4 else part, -(turn % 4), (-2, -1))
+                    before = total[number]
+                    total[number] = back.clone() if before is None else before.add_(back)
+        metres, bins = total
+        assert metres is not None  # noqa: S101 - every model gives metres
+        return _Averaged(metres / 8, None if bins is None else bins / 8)
 
     def _precision(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16) if self.half else nullcontext()
@@ -131,7 +164,7 @@ def open_device(name: str) -> torch.device:
 
 
 def load_predictor(
-    folder: Path, *, calibration: Path | None = None, device: str = "cpu", half: bool = False
+    folder: Path, *, calibration: Path | None = None, device: str = "cpu", half: bool = False, flips: bool = False
 ) -> Predictor:
     """The model kept in `folder`, with calibrated intervals: by the file given, or by `calibration.json` there."""
     from assay.canopy.model import load
@@ -149,6 +182,7 @@ def load_predictor(
         calibration=Calibration.read(calibration) if calibration else None,
         device=device,
         half=half,
+        flips=flips,
     )
 
 
@@ -160,6 +194,7 @@ def of_model(
     calibration: "Calibration | None" = None,
     device: str = "cpu",
     half: bool = False,
+    flips: bool = False,
 ) -> Predictor:
     """A predictor that gives calibrated ends of an interval, or the spread of the bins where nobody has calibrated."""
     config = model.config
@@ -168,7 +203,7 @@ def of_model(
         gsd_m=config.gsd_m,
         mean=config.normalisation.mean,
         std=config.normalisation.std,
-        multiple=math.lcm(model.multiple, _COARSEST),
+        multiple=model.multiple,
         sha256=sha256,
         architecture=f"CHMv2 decoder over {config.backbone.kind}",
         licence=str(model.card.get("licence") or ""),
@@ -176,9 +211,8 @@ def of_model(
     bins = model.cpu().bin_heights()
     uncertainty = _spread(bins) if calibration is None else calibrated(calibration, bins)
     wants_bins = calibration is None or calibration.uses_spread
-    return Predictor(
-        functools.partial(model, with_bins=wants_bins), card, device=device, uncertainty=uncertainty, half=half
-    )
+    asked = functools.partial(model, with_bins=wants_bins)
+    return Predictor(asked, card, device=device, uncertainty=uncertainty, half=half, flips=flips)
 
 
 def _spread(bins: Tensor) -> Uncertainty:

@@ -40,8 +40,8 @@ class CanopyModel(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """Height and width of an image must be multiples of this; windows at multiples of it agree with each other."""
-        return self.config.backbone.patch
+        """Pad height and width to multiples of this; windows at multiples of it agree with each other."""
+        return self.config.multiple
 
     def bin_heights(self, device: torch.device | None = None) -> Tensor:
         """What the bins stand for, in metres: (bins,)."""
@@ -49,10 +49,14 @@ class CanopyModel(nn.Module):
         return bins.edges(head.bins, head.min_height, head.max_height, head.scale, device) * head.scale
 
     def forward(self, rgb: Tensor, *, with_bins: bool = False) -> Heights:
-        """Normalised colour (B, 3, H, W), H and W multiples of `multiple`."""
-        if rgb.ndim != 4 or rgb.shape[1] != 3 or rgb.shape[2] % self.multiple or rgb.shape[3] % self.multiple:
+        """Normalised colour (B, 3, H, W), H and W multiples of the patch.
+
+        If they are not multiples of `multiple`, heights come back stretched to the next, as transformers' do.
+        """
+        patch = self.config.backbone.patch
+        if rgb.ndim != 4 or rgb.shape[1] != 3 or rgb.shape[2] % patch or rgb.shape[3] % patch:
             raise BadInput(
-                f"The model takes (B, 3, H, W) with H and W multiples of {self.multiple}; this is {tuple(rgb.shape)}."
+                f"The model takes (B, 3, H, W) with H and W multiples of {patch}; this is {tuple(rgb.shape)}."
             )
         logits = self.head(backbones.taps(self.config.backbone, self.backbone, rgb))
         head = self.config.head

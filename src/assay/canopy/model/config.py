@@ -3,6 +3,7 @@
 `chmv2()` is Meta's CHMv2, number for number; `lite0()` is the open default. What is written to model.json is this.
 """
 
+import math
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -87,6 +88,9 @@ _LITE0_WIDTHS = (16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112, 192, 192, 192, 1
 _LITE0_STRIDES = (2, 4, 4, 8, 8, 16, 16, 16, 16, 16, 16, 32, 32, 32, 32, 32)
 
 
+_DEEPEST = 32  # pixels: the stride of the deepest level that the decoder fuses
+
+
 class ModelConfig(BaseModel):
     """One model, declared."""
 
@@ -95,6 +99,11 @@ class ModelConfig(BaseModel):
     head: HeadConfig = HeadConfig()
     normalisation: Normalisation = Normalisation()
     gsd_m: float = Field(0.6, gt=0, le=100)  # metres per pixel the model expects
+
+    @property
+    def multiple(self) -> int:
+        """Sides of an image that are multiples of this give heights of the same size: no level has to be rounded up."""
+        return math.lcm(self.backbone.patch, _DEEPEST)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
