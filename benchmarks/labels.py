@@ -26,12 +26,15 @@ def whole_tiles(data: Path, sites: list[str] | None) -> list[Tile]:
     return load_all(refs)
 
 
+MARGIN = 8  # pixels: blocks lie at the same places whether their labels are shifted or not
+
+
 def shifted_blocks(tile: Tile, size: int, draw: np.random.Generator, longest: float) -> list[tuple[Tile, float, float]]:
     """Blocks whose labels lie by a known whole number of pixels from the imagery: (block, rows, columns).
 
     A tile too small for blocks with a margin is one block, and what its shifted label lacks is unknown.
     """
-    margin = int(np.ceil(longest))
+    margin = MARGIN
     rows, columns = tile.shape
     if min(rows, columns) < size + 2 * margin:
         places = [(0, 0, rows, columns)]
@@ -56,7 +59,8 @@ def shifted_blocks(tile: Tile, size: int, draw: np.random.Generator, longest: fl
 
 def measure_registration(options: argparse.Namespace) -> None:
     tiles = whole_tiles(options.data, options.sites)
-    for longest in (8.0, 0.0):
+    own_place: dict[str, tuple[float, float]] = {}  # where labels that were not shifted are seen to lie
+    for longest in (0.0, 8.0):
         for seed in range(options.seeds):
             draw = np.random.default_rng(seed)
             cases = [case for tile in tiles for case in shifted_blocks(tile, options.block, draw, longest)]
@@ -69,14 +73,21 @@ def measure_registration(options: argparse.Namespace) -> None:
             else:
                 found = register_all(given)
             seconds = (time.process_time() - start) / len(cases)
+            if not longest:
+                own_place |= {p.name: (r.shift.rows, r.shift.columns) for p, r in zip(given, found, strict=True)}
             for site in sorted({piece.site for piece in given}):
-                left, raw, before, gained = [], [], [], []
+                left, raw, before, gained, recovered, mended, told = [], [], [], [], [], [], []
                 for (piece, down, right), one in zip(cases, found, strict=True):
                     if piece.site == site:
                         before.append(np.hypot(down, right))
                         raw.append(np.hypot(one.shift.rows - down, one.shift.columns - right))
                         left.append(np.hypot(one.applied.rows - down, one.applied.columns - right))
                         gained.append(one.evidence)
+                        own = own_place.get(piece.name, (np.nan, np.nan))
+                        at = np.array([down, right]) + own
+                        recovered.append(np.hypot(*(at - (one.shift.rows, one.shift.columns))) <= 1)
+                        mended.append(np.hypot(*(at - (one.applied.rows, one.applied.columns))) <= 1)
+                        told.append(one.verdict != "inconclusive")
                 left_, raw_, before_ = np.array(left), np.array(raw), np.array(before)
                 line = {
                     "site": site,
@@ -86,6 +97,10 @@ def measure_registration(options: argparse.Namespace) -> None:
                     "before_within_1": round(float((before_ <= 1).mean()), 3),
                     "within_1": round(float((left_ <= 1).mean()), 3),
                     "found_within_1": round(float((raw_ <= 1).mean()), 3),
+                    "decidable": int(np.sum(told)),
+                    "recovered": int(np.sum(recovered)),
+                    "recovered_of_decidable": int(np.sum(recovered, where=np.array(told))),
+                    "mended_of_decidable": int(np.sum(mended, where=np.array(told))),
                     "within_1.5": round(float((left_ <= 1.5).mean()), 3),
                     "mean_left": round(float(left_.mean()), 2),
                     "worse_by_half": int((left_ > before_ + 0.5).sum()),

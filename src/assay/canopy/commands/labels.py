@@ -85,14 +85,19 @@ def _bounds(text: str | None) -> tuple[float, float, float, float] | None:
 
 @app.command()
 @command
-def register(data: Data, out_: Out, json_: Json = False) -> None:
+def register(
+    data: Data,
+    out_: Out,
+    together: Annotated[bool, typer.Option("--together", help="One shift for all tiles of a site.")] = False,
+    json_: Json = False,
+) -> None:
     """Move labels to where the imagery shows them, where that is surely better than leaving them."""
     from assay.canopy.labels.folder import write_folder
-    from assay.canopy.labels.registration import applied, register_all
+    from assay.canopy.labels.registration import applied, register_all, register_together
     from assay.canopy.tiles import load_all, read_manifest
 
     tiles = load_all([ref for ref in read_manifest(data) if ref.height is not None])
-    found = register_all(tiles)
+    found = register_together(tiles) if together else register_all(tiles)
     moved = [applied(tile, registration) for tile, registration in zip(tiles, found, strict=True)]
     rows: list[dict[str, Any]] = [
         {
@@ -101,9 +106,11 @@ def register(data: Data, out_: Out, json_: Json = False) -> None:
             "found_rows": round(r.shift.rows, 2),
             "found_columns": round(r.shift.columns, 2),
             "moved": r.applied.length > 0,
+            "verdict": r.verdict,
             "score": round(r.score, 4),
             "score_unmoved": round(r.score_unmoved, 4),
             "evidence_nats": round(r.evidence, 1),
+            "margin_nats": round(r.margin, 1),
             "half_width": round(r.half_width, 2),
             "judged_by": r.judged_by,
         }
@@ -116,10 +123,10 @@ def register(data: Data, out_: Out, json_: Json = False) -> None:
         emit(document)
     else:
         for row in rows:
-            words = (
-                f"moved by {row['found_rows']:+.1f}, {row['found_columns']:+.1f}" if row["moved"] else "left in place"
+            by = f" by {row['found_rows']:+.1f}, {row['found_columns']:+.1f}" if row["moved"] else ""
+            out.print(
+                f"{row['site']} {row['tile']}: {row['verdict']}{by} ({row['evidence_nats']:.0f} nats)", markup=False
             )
-            out.print(f"{row['site']} {row['tile']}: {words} ({row['evidence_nats']:.0f} nats)", markup=False)
     finish(True)
 
 

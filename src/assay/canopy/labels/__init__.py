@@ -2,6 +2,16 @@
 
 from assay.canopy.labels.chm import Chm, chm_from_points
 from assay.canopy.labels.cleaning import Cleaned, clean
-from assay.canopy.labels.registration import Registration, Shift, register, register_all
+from assay.canopy.labels.registration import Registration, Shift, register, register_all, register_together
 
-__all__ = ["Chm", "Cleaned", "Registration", "Shift", "chm_from_points", "clean", "register", "register_all"]
+__all__ = [
+    "Chm",
+    "Cleaned",
+    "Registration",
+    "Shift",
+    "chm_from_points",
+    "clean",
+    "register",
+    "register_all",
+    "register_together",
+]

@@ -2,11 +2,13 @@
 
 A tile alone is placed where its imagery and heights tell most of one another. Tiles of one site have the same sun,
 trees and camera: the relation that the others have between light and relief then judges each tile, several times.
+A tile that tells too little is left where it is, and said to be inconclusive.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +20,17 @@ from assay.core.errors import BadInput
 
 REACH = 12  # pixels: the largest shift that is looked for
 SURE = 10.0  # nats in favour of a shift before labels are moved
-CLEAR = 10.0  # nats by which a tile must prefer one place to all others to need no judgement by its site
+DISTINCT = 5.0  # nats by which one place must be better than all that are clearly others; below, nothing is concluded
 _APART = 4  # pixels: other places are farther away than this
-# Shorter shifts may be light and lean, not misplaced labels: the duller the peak, the longer a shift must be.
-_DULL, _DULLER = 0.6, 0.25  # of the half width, and of its square in pixels
+# Shorter shifts may be light and lean, not misplaced labels: the duller the peak, the longer a shift must be. It is a
+# share of the half width, and of its square in pixels, but no more than lean and light were seen to do.
+_DULL, _DULLER, _LEAN = 0.6, 0.55, 2.6
 _AREA = 30.0  # pixels that tell about as much as one independent pixel: crowns are several pixels wide
-_ROUNDS = 4  # of placing all tiles of a site by what the others say
+_ROUNDS = 5  # of placing all tiles of a site by what the others say
 _COMPANY = 4  # tiles of one site that are needed to judge each by the others
 _LEAST_SIDE = 32  # pixels
+
+Verdict = Literal["moved", "in place", "inconclusive"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,15 @@ class Registration:
     score_unmoved: float
     evidence: float  # nats by which `shift` is likelier than no shift
     half_width: float  # pixels: how far from `shift` half of what it tells is lost
-    judged_by: str  # own: the tile alone; site: the relation that the site's other tiles have
+    margin: float  # nats by which `shift` is likelier than any place that is clearly another
+    judged_by: str  # own: the tile alone; site: the relation that the site's other tiles have; together: all as one
+
+    @property
+    def verdict(self) -> Verdict:
+        """Inconclusive: the tile tells too little to say where its labels belong, and they are left."""
+        if self.margin < DISTINCT:
+            return "inconclusive"
+        return "in place" if self.applied == UNMOVED else "moved"
 
 
 def register(
@@ -70,54 +83,83 @@ def register(
     A height predicted from the imagery by any model helps if given, even a weak one.
     """
     visible = np.ones(height.shape, bool) if seen is None else seen
-    return _judge(own_information(_moments(rgb, visible, height, gsd_m, prediction, reach)), _weight(height), "own")
+    surface = own_information(_moments(rgb, visible, height, gsd_m, prediction, reach))
+    return _gated(_judge(surface, _weight(height), "own"), scattered=False)
 
 
 def register_all(
     tiles: Sequence[Tile], *, predict: Callable[[Tile], Heights] | None = None, reach: int = REACH
 ) -> list[Registration]:
     """Place the labels of many tiles; those of one site judge one another. In the order of `tiles`."""
+    return _by_site(tiles, lambda group: _register_site(group, predict, reach))
+
+
+def register_together(
+    tiles: Sequence[Tile], *, predict: Callable[[Tile], Heights] | None = None, reach: int = REACH
+) -> list[Registration]:
+    """One shift for all tiles of a site, as when a flight or an ortho-image lies off as a whole."""
+    return _by_site(tiles, lambda group: [_register_as_one(group, predict, reach)] * len(group))
+
+
+def _by_site(tiles: Sequence[Tile], place: Callable[[list[Tile]], list[Registration]]) -> list[Registration]:
     found: dict[int, Registration] = {}
     sites: dict[tuple[str, bool], list[int]] = {}
     for number, tile in enumerate(tiles):
         sites.setdefault((tile.site, tile.synthetic), []).append(number)
     for numbers in sites.values():
-        group = [tiles[number] for number in numbers]
-        found |= dict(zip(numbers, _register_site(group, predict, reach), strict=True))
+        found |= dict(zip(numbers, place([tiles[number] for number in numbers]), strict=True))
     return [found[number] for number in range(len(tiles))]
 
 
 def _register_site(tiles: Sequence[Tile], predict: Callable[[Tile], Heights] | None, reach: int) -> list[Registration]:
-    found = [
-        _moments(tile.rgb, tile.seen, tile.height, tile.gsd_m, predict(tile) if predict else None, reach)
-        for tile in tiles
-    ]
-    own = [own_information(each) for each in found]
+    found = [_of_tile(tile, predict, reach) for tile in tiles]
     weights = [_weight(tile.height) for tile in tiles]
-    placed = [_judge(surface, weight, "own") for surface, weight in zip(own, weights, strict=True)]
+    own = [own_information(each) for each in found]
     if len(tiles) < _COMPANY:
-        return placed
-    alone = [_margin(surface) * weight >= CLEAR for surface, weight in zip(own, weights, strict=True)]
+        judged = [_judge(surface, weight, "own") for surface, weight in zip(own, weights, strict=True)]
+        return [_gated(one, scattered=False) for one in judged]
+    surfaces = own
     for _ in range(_ROUNDS):
-        relations = _relations(found, placed)
-        placed = [
-            before if clear else _judge(surface + shared_information(each, relation), weight, "site")
-            for before, clear, surface, each, relation, weight in zip(
-                placed, alone, own, found, relations, weights, strict=True
-            )
-        ]
-    return placed
+        relations = _relations(found, [_likely(s, w) for s, w in zip(surfaces, weights, strict=True)])
+        surfaces = [o + shared_information(m, r) for o, m, r in zip(own, found, relations, strict=True)]
+    judged = [_judge(surface, weight, "site") for surface, weight in zip(surfaces, weights, strict=True)]
+    scattered = _scattered(judged)
+    return [_gated(one, scattered=scattered) for one in judged]
 
 
-def _relations(found: Sequence[Moments], placed: Sequence[Registration]) -> list[Array]:
-    """For each tile the relation between imagery and heights in the others, where they are placed now.
+def _register_as_one(tiles: Sequence[Tile], predict: Callable[[Tile], Heights] | None, reach: int) -> Registration:
+    reach = min([reach, *(min(tile.shape) // 4 for tile in tiles)])
+    found = [_of_tile(tile, predict, reach) for tile in tiles]
+    weights = np.array([_weight(tile.height) for tile in tiles])
+    own = [own_information(each) for each in found]
+    surface = np.average(own, axis=0, weights=weights)
+    for _ in range(_ROUNDS if len(tiles) >= _COMPANY else 0):
+        relations = _relations(found, [_likely(surface, float(weights.sum()))] * len(tiles))
+        each = [o + shared_information(m, r) for o, m, r in zip(own, found, relations, strict=True)]
+        surface = np.average(each, axis=0, weights=weights)
+    return _gated(_judge(surface, float(weights.sum()), "together"), scattered=False)
 
-    A tile that tells more counts more: one whose labels are of another place should not blur the relation.
+
+def _likely(surface: Array, weight: float) -> Array:
+    """How likely each shift is, from nats per pixel; the sum is 1."""
+    found: Array = np.exp((surface - surface.max()) * weight)
+    return found / found.sum()
+
+
+def _relations(found: Sequence[Moments], likely: Sequence[Array]) -> list[Array]:
+    """For each tile the relation between imagery and heights in the others, over all places where they may belong.
+
+    A tile of which nobody knows where it belongs counts little: it would blur the relation.
     """
-    each = [m.at(r.shift.rows, r.shift.columns) for m, r in zip(found, placed, strict=True)]
-    trust = np.array([max(r.score, 1e-3) * m.count.max() for m, r in zip(found, placed, strict=True)])
+    each = [np.einsum("st,stij->ij", p, m.covariance) for m, p in zip(found, likely, strict=True)]
+    spread = [-(p * np.log(p + 1e-12)).sum() for p in likely]  # the entropy: its exponential is a number of places
+    trust = np.array([m.count.max() * math.exp(-h / 2) for m, h in zip(found, spread, strict=True)])
     total = sum((w * covariance for w, covariance in zip(trust, each, strict=True)), np.zeros_like(each[0]))
     return [(total - w * covariance) / (trust.sum() - w) for w, covariance in zip(trust, each, strict=True)]
+
+
+def _of_tile(tile: Tile, predict: Callable[[Tile], Heights] | None, reach: int) -> Moments:
+    return _moments(tile.rgb, tile.seen, tile.height, tile.gsd_m, predict(tile) if predict else None, reach)
 
 
 def _moments(
@@ -136,24 +178,37 @@ def _weight(height: Heights) -> float:
 
 
 def _judge(surface: Array, weight: float, judged_by: str) -> Registration:
-    """The best shift of a surface of nats per pixel, and whether it is better enough than none."""
+    """The best shift of a surface of nats per pixel, not applied yet."""
     reach = len(surface) // 2
     row, column = np.unravel_index(int(np.argmax(surface)), surface.shape)
-    shift = Shift(*(_vertex(surface, int(row), int(column))))
-    shift = Shift(shift.rows - reach, shift.columns - reach)
+    top = _vertex(surface, int(row), int(column))
     best, unmoved = float(surface[row, column]), float(surface[reach, reach])
-    evidence = (best - unmoved) * weight
-    half_width = math.sqrt(float((surface > (best + np.median(surface)) / 2).sum()) / math.pi)
-    sure = evidence >= SURE and shift.length > max(_DULL * half_width, _DULLER * half_width**2)
-    return Registration(shift, shift if sure else UNMOVED, best, unmoved, evidence, half_width, judged_by)
-
-
-def _margin(surface: Array) -> float:
-    """How far the best shift stands above the best one that is clearly another."""
     rows, columns = np.indices(surface.shape)
-    row, column = np.unravel_index(int(np.argmax(surface)), surface.shape)
-    far = np.maximum(abs(rows - row), abs(columns - column)) > _APART
-    return float(surface[row, column] - surface[far].max()) if far.any() else 0.0
+    others = surface[np.maximum(abs(rows - row), abs(columns - column)) > _APART]
+    return Registration(
+        shift=Shift(top[0] - reach, top[1] - reach),
+        applied=UNMOVED,
+        score=best,
+        score_unmoved=unmoved,
+        evidence=(best - unmoved) * weight,
+        half_width=math.sqrt(float((surface > (best + np.median(surface)) / 2).sum()) / math.pi),
+        margin=(best - float(others.max())) * weight if others.size else 0.0,
+        judged_by=judged_by,
+    )
+
+
+def _scattered(judged: Sequence[Registration]) -> bool:
+    """Whether most labels of a site lie farther off than lean and light explain: then small shifts are believed too."""
+    lengths = [one.shift.length for one in judged if one.margin >= DISTINCT]
+    return len(lengths) >= _COMPANY and sum(length > _LEAN for length in lengths) > len(lengths) / 2
+
+
+def _gated(found: Registration, *, scattered: bool) -> Registration:
+    """The shift is applied if the tile can tell, and if it is surely better than none."""
+    width = found.half_width
+    long = found.shift.length > max(_DULL * width, min(_DULLER * width**2, _LEAN))
+    sure = found.margin >= DISTINCT and (scattered or (found.evidence >= SURE and long))
+    return replace(found, applied=found.shift) if sure else found
 
 
 def _vertex(surface: Array, row: int, column: int) -> tuple[float, float]:
