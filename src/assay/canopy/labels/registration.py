@@ -142,8 +142,9 @@ def _register_as_one(tiles: Sequence[Tile], predict: Callable[[Tile], Heights] |
 
 def _likely(surface: Array, weight: float) -> Array:
     """How likely each shift is, from nats per pixel; the sum is 1."""
-    found: Array = np.exp((surface - surface.max()) * weight)
-    return found / found.sum()
+    found = np.exp((surface - surface.max()) * weight)
+    shares: Array = found / found.sum()
+    return shares
 
 
 def _relations(found: Sequence[Moments], likely: Sequence[Array]) -> list[Array]:
