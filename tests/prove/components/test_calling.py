@@ -1,6 +1,7 @@
 """Outputs as the loader gives them room: short and long, in several threads, refused; a program that says too much."""
 
 import random
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +15,12 @@ from assay.prove.component import EntryPoint
 
 SOURCE = """
 #include <stdint.h>
+#include <unistd.h>
 uint64_t repeat(const uint8_t *data, uint8_t *out, uint64_t size) {
   if (size && data[0] == 255) return UINT64_MAX;          /* refused */
   if (size && data[0] == 254) return 2 * size + 6;        /* one more than there is room */
   for (uint64_t i = 0; i < size; i++) out[2 * i] = out[2 * i + 1] = data[i];
+  if (size && data[0] == 253) usleep(300000);            /* others come in meanwhile */
   return 2 * size;
 }
 uint64_t reversed(const uint8_t *data, uint64_t size, uint8_t *out, uint64_t room) {
@@ -51,7 +54,9 @@ SIZES = (0, 1, 2, 1000, 65533, 65534, 65535, 200_000)  # outputs of 128 KiB and 
 
 
 @pytest.fixture(scope="module")
-def functions(rocq: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def functions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    if shutil.which("gcc") is None:
+        pytest.skip("there is no C compiler")
     folder = tmp_path_factory.mktemp("calling")
     library = folder / "sample.so"
     command = ["gcc", "-O1", "-shared", "-fPIC", "-x", "c", "-", "-o", str(library)]
@@ -95,9 +100,9 @@ def test_a_result_is_let_go_when_nobody_holds_it(size: int, functions: dict[str,
 
 
 def test_threads_do_not_write_over_each_other(functions: dict[str, Any]) -> None:
-    inputs = [sample(size) for size in range(20_000, 20_060)]
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(functions["repeat"], inputs * 3)) == list(map(doubled, inputs)) * 3
+    inputs = [b"\xfd" + sample(size) for size in (500, 600, 700)]
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(functions["repeat"], inputs)) == list(map(doubled, inputs))
 
 
 def test_other_arguments_than_one_buffer_are_refused(functions: dict[str, Any]) -> None:
