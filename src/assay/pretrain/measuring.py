@@ -130,17 +130,30 @@ class Measurer:
             samples = self._samples(chain, uid, round_)
             if (header.samples, header.tokens) != (samples.digest, samples.tokens):
                 found[uid] = Lost(Fault.WRONG_SAMPLES, "It names other sequences than those it was assigned.")
-            elif header.state_before not in (self._known_state(chain, stores, uid, round_, before), self._fresh):
+            elif header.state_before not in self._known_states(chain, stores, uid, round_, before):
                 found[uid] = Lost(Fault.BROKEN_STATE, "It began from a state that is neither new nor its last one.")
 
-    def _known_state(self, chain: Chain, stores: Stores, uid: int, round_: int, before: Standings) -> Digest | None:
-        """Where the peer's state stood when it last handed in: by its standing, or in a void round since then."""
-        known = before.of(uid, round_).state
-        for then in range(before.round + 1, round_):
-            if uid in chain.reveals(then) and (one := self._collected(chain, stores, then, {uid}).get(uid)):
-                header = one.contribution.header
-                if header.state_before in (known, self._fresh):
-                    known = header.state_after
+    def _known_states(self, chain: Chain, stores: Stores, uid: int, round_: int, before: Standings) -> set[Digest]:
+        """Where the peer may go on from: anew, from its standing, or from where rounds since then have led it.
+
+        Those are void rounds, and rounds in which others could take what had not reached us: it was aggregated, so it
+        was made. Where only we, or too few, could take something, the peer stands where it stood before.
+        """
+        standing = before.of(uid, round_)
+        known = {self._fresh} if standing.state is None else {self._fresh, standing.state}
+        last = standing.recent[-1][0] if standing.recent else -1
+        for then in range(max(last, 0, round_ - HISTORY), round_):
+            selected = uid in chain.outcome(then).selected
+            asked = not selected if then == last else selected or then > before.round
+            if not asked or uid not in chain.reveals(then):
+                continue
+            if (one := self._collected(chain, stores, then, {uid}).get(uid)) is None:
+                continue
+            header = one.contribution.header
+            if then == last:
+                known |= {header.state_before} if header.state_after == standing.state else set()
+            elif header.state_before in known:
+                known = {self._fresh, header.state_after}
         return known
 
     def _samples(self, chain: Chain, uid: int, round_: int) -> Samples:
@@ -327,15 +340,21 @@ class Measurer:
         self, chain: Chain, stores: Stores, round_: int, uid: int, begun: Digest, state: PeerState
     ) -> PeerState:
         """If the peer's last contribution fell into a void round, it put that work back: do the same."""
-        for then in range(round_ - 1, -1, -1):
+        if begun == self._fresh:
+            return state
+        for then in range(round_ - 1, max(0, round_ - HISTORY) - 1, -1):
             if uid not in chain.reveals(then):
                 continue
-            if not chain.outcome(then).void:
+            outcome = chain.outcome(then)
+            if uid in outcome.selected:
                 return state
             last = self._collected(chain, stores, then, {uid}).get(uid)
-            if last is None or last.contribution.header.state_after != begun:
+            made = last is not None and last.contribution.header.state_after == begun
+            if outcome.void:
+                return state.returned(last.gradient) if made and last is not None else state
+            if made:
                 return state
-            return state.returned(last.gradient)
+            # It reached nobody in time, so it was never made: the peer stands where it stood.
         return state
 
 

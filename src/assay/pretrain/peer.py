@@ -200,11 +200,20 @@ class Peer:
             return fresh, fresh
         if seat.uid not in seat.chain.reveals(note.round):  # nobody saw that contribution: it was never made
             return self._read_state(note.before), self._read_state(note.working)
+        outcome = seat.chain.outcome(note.round)
+        if not outcome.void and seat.uid not in outcome.selected and self._was_lost(note.round):
+            return self._read_state(note.before), self._read_state(note.working)  # validators stand where they stood
         known = self._read_state(note.after)
-        if not seat.chain.outcome(note.round).void:
+        if not outcome.void:
             return known, known
         sent = self.gradient(note.round)
         return known, known if sent is None else known.returned(sent)
+
+    def _was_lost(self, round_: int) -> bool:
+        """Whether half of the validators or more could not take what we handed in: it reached them too late, say."""
+        found = documents(self.seat.chain, self.seat.stores, round_).values()
+        mine = [peer for document in found for peer in document.evidence.peers if peer.uid == self.seat.uid]
+        return bool(mine) and 2 * sum(peer.fault is not None for peer in mine) >= len(mine)
 
     def gradient(self, round_: int) -> dict[str, wire.SparseTensor] | None:
         """What we sent in a round, if it was the last in which we sent anything."""

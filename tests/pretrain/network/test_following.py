@@ -1,7 +1,9 @@
 """Joining late, starting again, losing everything: the parameters are the same to the last bit."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,13 +12,17 @@ from assay.core.home import home
 from assay.core.store import open_store
 from assay.pretrain.chain.errors import ChainRefusal
 from assay.pretrain.chain.ledger_chain import LedgerChain
-from assay.pretrain.chain.protocol import Phase
+from assay.pretrain.chain.protocol import Chain, Phase
 from assay.pretrain.contribution import Sealed
 from assay.pretrain.data import Corpus
+from assay.pretrain.exchange import Lost, Received, collect
 from assay.pretrain.following import Follower
+from assay.pretrain.gauntlet.evidence import Fault
 from assay.pretrain.joining import LedgerPlace, RunFile, keep_parameters
+from assay.pretrain.measuring import Measurer
 from assay.pretrain.peer import Peer
 from assay.pretrain.recipe import Recipe
+from assay.pretrain.scores import documents
 from assay.pretrain.simulation.network import Cast, Network
 from assay.pretrain.training import Workbench, digest_of
 from tests.pretrain.network.conftest import ROUNDS, MakeNetwork, Past
@@ -83,10 +89,10 @@ def test_a_peer_killed_at_any_step_hands_in_once_and_the_same(
             kills.append(name)
             raise Killed
 
-    def write_whole(path: Path, data: bytes) -> None:
+    def write_whole(path: Path, data: bytes, **settings: bool) -> None:
         if path.parent == victim.seat.folder:
             once(f"before {path.name[:6]}")
-        real_write(path, data)
+        real_write(path, data, **settings)
         if path.parent == victim.seat.folder:
             once(f"after {path.name[:6]}")
 
@@ -161,6 +167,38 @@ def test_a_round_without_validators_is_void_and_loses_no_work(make_network: Make
     assert results[1].loss == results[0].loss
     assert results[-1].expelled == []  # re-executions knew that the lost work was put back
     assert results[-1].loss < results[0].loss
+
+
+@pytest.mark.parametrize("seen_by", [(), (0,), (0, 1)], ids=["by nobody", "by one of three", "by two of three"])
+def test_what_did_not_reach_a_validator_in_time_costs_its_sender_that_round_alone(
+    make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch, seen_by: tuple[int, ...]
+) -> None:
+    network = make_network(Cast(3, validators=("honest",) * 3))
+    scoring: list[int] = []
+    for number, validator in enumerate(network.validators):
+        validator.measurer = Measurer(network.recipe, network.corpus, network.bench)
+        real = validator.score
+
+        def score(round_: int, number: int = number, real: Callable[[int], None] = real) -> None:
+            scoring.append(number)
+            real(round_)
+
+        monkeypatch.setattr(validator, "score", score)
+
+    def late(chain: Chain, round_: int, *arguments: Any, **settings: Any) -> dict[int, Received | Lost]:
+        found = collect(chain, round_, *arguments, **settings)
+        now, phase = chain.terms().clock.at(chain.time())
+        if round_ == now == 1 and phase is Phase.SCORE and scoring[-1] not in seen_by:
+            found[0] = Lost(Fault.UNAVAILABLE, "The object did not arrive in time.")
+        return found
+
+    monkeypatch.setattr("assay.pretrain.measuring.collect", late)
+    results = network.run(4)
+    assert [0 in result.selected for result in results] == [True, len(seen_by) == 2, True, True]
+    assert results[-1].expelled == []
+    # Nobody holds it against the sender for longer than the round.
+    for found in documents(network.chain, network.peers[0].seat.stores, 3).values():
+        assert [peer.fault for peer in found.evidence.peers] == [None] * 3
 
 
 def test_a_late_commitment_is_refused(make_network: MakeNetwork) -> None:
