@@ -14,7 +14,7 @@ from assay.pretrain.data import Corpus
 from assay.pretrain.exchange import Stores
 from assay.pretrain.following import Follower
 from assay.pretrain.gauntlet.document import MAX_DOCUMENT, ScoreDocument, check, differences, parse, write
-from assay.pretrain.gauntlet.evidence import Evidence
+from assay.pretrain.gauntlet.evidence import SERVED, Evidence, Redone, Reexecution
 from assay.pretrain.gauntlet.standings import Standings
 from assay.pretrain.measuring import Measurer
 from assay.pretrain.recipe import Recipe
@@ -32,6 +32,24 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
+
+
+def unserved(there: Evidence, elsewhere: Evidence) -> Iterator[str]:
+    """What members' stores served whoever measured `there`, and not whoever measured the same round `elsewhere`."""
+    others = {peer.uid: peer for peer in elsewhere.peers}
+    for peer in there.peers:
+        other = others.get(peer.uid)
+        if other is None:
+            continue
+        if other.fault in SERVED and peer.fault not in SERVED:
+            yield f"the contribution of uid {peer.uid}"
+        elif peer.reexecution and other.reexecution and _shows_more(peer.reexecution, other.reexecution):
+            yield f"the state of uid {peer.uid} in round {peer.reexecution.round}"
+
+
+def _shows_more(one: Reexecution, other: Reexecution) -> bool:
+    """Of what is owed and this round's state, the former is looked at first, and the latter only without it."""
+    return one.outcome is Redone.DONE and (other.outcome is Redone.REFUSED or one.round < other.round)
 
 
 class Auditor:
@@ -109,17 +127,34 @@ class Auditor:
         previous = self._previous(document)
         for difference in check(self._recipe, previous, document, self._chain.beacon(round_)):
             yield Finding(where, f"does not follow from its evidence: {difference}")
-        standings = previous.standings if previous else Standings()
-        key = (standings, tuple(sorted(previous.evidence.steps.items())) if previous else ())
+        key = (previous.standings, tuple(sorted(previous.evidence.steps.items()))) if previous else ()
         if key not in measured:
-            self._arrive(round_)
-            steps = self._measurer.step_sizes_at(round_, previous.evidence if previous else None, self._follower.at)
-            measured[key], _ = self._measurer.measure(
-                self._chain, self._stores, round_, standings, steps, self._follower.at
+            measured[key] = self._measure(round_, previous)
+        evidence = measured[key]
+        gone = list(unserved(document.evidence, evidence))
+        for what in gone:
+            yield Finding(where, f"its scores cannot be measured again: {what} is not to be had any more", unknown=True)
+        if gone:
+            return
+        late = list(unserved(evidence, document.evidence))
+        for what in late:
+            yield Finding(
+                where, f"says that {what} did not reach it: it is there now, when it came nobody can tell", unknown=True
             )
-        again = write(self._recipe, uid, previous, measured[key], self._chain.beacon(round_))
+        if late:
+            evidence = self._measure(round_, previous, as_served=document.evidence)
+        again = write(self._recipe, uid, previous, evidence, self._chain.beacon(round_))
         for difference in differences(again, document, self._tolerance):
             yield Finding(where, f"measured again: {difference}")
+
+    def _measure(self, round_: int, previous: ScoreDocument | None, *, as_served: Evidence | None = None) -> Evidence:
+        self._arrive(round_)
+        standings = previous.standings if previous else Standings()
+        steps = self._measurer.step_sizes_at(round_, previous.evidence if previous else None, self._follower.at)
+        evidence, _ = self._measurer.measure(
+            self._chain, self._stores, round_, standings, steps, self._follower.at, as_served=as_served
+        )
+        return evidence
 
     def _may_follow(self, round_: int) -> set[str | None]:
         """Digests of the documents from which this round's may go on: any that was published for the last that counted.

@@ -5,7 +5,7 @@ the same things. What takes long (losses, re-executions) is done here; what foll
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
@@ -20,7 +20,16 @@ from assay.pretrain.data import Corpus, Samples, assigned, drawn
 from assay.pretrain.data.samples import permuted
 from assay.pretrain.exchange import Lost, Received, Stores, collect, limits_of
 from assay.pretrain.gauntlet import choose, overlap, reexecution
-from assay.pretrain.gauntlet.evidence import Evidence, Fault, Losses, Overlap, PeerEvidence, Redone, Reexecution
+from assay.pretrain.gauntlet.evidence import (
+    SERVED,
+    Evidence,
+    Fault,
+    Losses,
+    Overlap,
+    PeerEvidence,
+    Redone,
+    Reexecution,
+)
 from assay.pretrain.gauntlet.measure import Trial, clip_factors, norms, step_sizes, sync_distance, trial_step
 from assay.pretrain.gauntlet.standings import HISTORY, Standings
 from assay.pretrain.model import loss
@@ -49,17 +58,29 @@ class Measurer:
         self._assigned: dict[tuple[bytes, int, int], Samples] = {}  # by beacon, round and uid
 
     def measure(
-        self, chain: Chain, stores: Stores, round_: int, before: Standings, steps: Mapping[str, float], at: ParametersAt
+        self,
+        chain: Chain,
+        stores: Stores,
+        round_: int,
+        before: Standings,
+        steps: Mapping[str, float],
+        at: ParametersAt,
+        *,
+        as_served: Evidence | None = None,
     ) -> tuple[Evidence, dict[int, Received | Lost]]:
         """Everything that is known of a round once its reveals have ended.
 
         `steps`: moving mean of |change| per tensor up to the start of this round (`step_sizes_at`).
+        `as_served`: take for not served what did not reach whoever measured that, though it may be there by now.
         """
         until = time.monotonic() + 3 * self._patience
         recipe, parameters = self._recipe, at(round_)
         base = digest_of(parameters)
         peers = [member for member in chain.members(Role.PEER) if member.active(round_)]
         found = collect(chain, round_, recipe, self._limits, stores, peers, patience=self._patience or None)
+        for said in as_served.peers if as_served else ():
+            if said.fault in SERVED and said.uid in found:
+                found[said.uid] = Lost(said.fault, said.reason)
         self._fast_checks(chain, stores, round_, base, before, found)
         order = {uid: place for place, uid in enumerate(chain.commitments(round_))}
         valid = {uid: one for uid, one in found.items() if isinstance(one, Received)}
@@ -68,7 +89,8 @@ class Measurer:
         lengths = {uid: norms(one.gradient) for uid, one in valid.items()}
         losses = self._losses(chain, round_, parameters, valid, lengths, revealed, before)
         alike = self._overlaps(chain, stores, round_, valid, before)
-        redone = self._reexecutions(chain, stores, round_, revealed, found, before, at, until)
+        shown = None if as_served is None else as_served.shown
+        redone = self._reexecutions(chain, stores, round_, revealed, found, before, at, until, shown)
         seen = []
         for peer in peers:
             one, place = found[peer.uid], order.get(peer.uid)
@@ -247,8 +269,12 @@ class Measurer:
         before: Standings,
         at: ParametersAt,
         until: float,
+        shown: Set[tuple[int, int]] | None,
     ) -> dict[int, Reexecution]:
-        """All states are asked for at once, so that nobody who is slow to show his keeps others from showing theirs."""
+        """All states are asked for at once, so that nobody who is slow to show his keeps others from showing theirs.
+
+        `shown`: whose states, of which rounds, are looked at and no others; None: all that are there.
+        """
         members = {member.uid: member for member in chain.members(Role.PEER)}
         asked: dict[tuple[int, int], Received] = {}
         for uid in choose.reexecuted(self._recipe, chain.beacon(round_), round_, revealed, before):
@@ -258,12 +284,16 @@ class Measurer:
                     one = found[uid] if then == round_ else self._collected(chain, stores, then, {uid}).get(uid)
                     if isinstance(one, Received):
                         asked[uid, then] = one
-        wanted = {key: (members[key[0]], one.contribution.header.state_before) for key, one in asked.items()}
+        wanted = {
+            key: (members[key[0]], one.contribution.header.state_before)
+            for key, one in asked.items()
+            if shown is None or key in shown
+        }
         states = self._shown(stores, wanted, until)
         redone: dict[int, Reexecution] = {}
         again: dict[tuple[int, int], Worked] = {}
         for (uid, then), one in asked.items():
-            state = states.pop((uid, then))
+            state = states.pop((uid, then), None)
             if uid in redone and redone[uid].outcome is not Redone.REFUSED:
                 continue
             redone[uid] = reexecution.refused(then)
@@ -273,11 +303,11 @@ class Measurer:
                 if not redone[uid].state_equal and reexecution.near(redone[uid], self._recipe.gauntlet):
                     again[uid, then] = worked
         wanted = {key: (members[key[0]], asked[key].contribution.header.state_after) for key in again}
-        left = self._shown(stores, wanted, time.monotonic() + self._patience)
+        ends = self._shown(stores, wanted, time.monotonic() + self._patience)
         for (uid, then), worked in again.items():
-            shown = left[uid, then]
+            left = ends[uid, then]
             redone[uid] = (
-                reexecution.refused(then) if shown is None else self._compared(then, asked[uid, then], worked, shown)
+                reexecution.refused(then) if left is None else self._compared(then, asked[uid, then], worked, left)
             )
         return redone
 

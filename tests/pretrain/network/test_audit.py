@@ -8,8 +8,11 @@ import pytest
 from assay.core.errors import AssayError, Corrupt
 from assay.core.store import open_store
 from assay.pretrain.chain.protocol import Mark
-from assay.pretrain.gauntlet.document import ScoreDocument
+from assay.pretrain.gauntlet.document import ScoreDocument, write
+from assay.pretrain.gauntlet.evidence import Evidence, Fault, PeerEvidence
+from assay.pretrain.gauntlet.reexecution import refused
 from assay.pretrain.gauntlet.standings import Standing, Standings
+from assay.pretrain.scores import last_document
 from assay.pretrain.simulation import liars
 from assay.pretrain.simulation.network import Cast
 from assay.pretrain.validator import Validator
@@ -45,9 +48,6 @@ class Embellishing(Validator):
     """Changes one measured loss in the last digit, and judges by that."""
 
     def document(self, round_: int) -> ScoreDocument:
-        from assay.pretrain.gauntlet.document import write
-        from assay.pretrain.scores import last_document
-
         honest = super().document(round_)
         peers = list(honest.evidence.peers)
         losses = peers[0].losses
@@ -74,8 +74,6 @@ class Inheriting(Validator):
     """Goes on from standings that it made up, in a document that it never published."""
 
     def document(self, round_: int) -> ScoreDocument:
-        from assay.pretrain.gauntlet.document import write
-
         honest = super().document(round_)
         made_up = honest.model_copy(
             update={
@@ -158,7 +156,8 @@ def test_a_damaged_contribution_is_replaced_by_a_mirror_and_without_one_unknown(
             if path.stat().st_size == promise.size:
                 path.unlink()
     findings = past.auditor().audit(0)
-    assert findings and any("cannot be followed" in f.what or "peers: uid 2" in f.what for f in findings)
+    assert any("the contribution of uid 2 is not to be had any more" in f.what for f in findings), findings
+    assert all(f.unknown for f in findings)
 
 
 def test_a_changed_byte_of_the_chain_is_found(past: Past) -> None:
@@ -175,3 +174,73 @@ def test_a_changed_byte_of_the_chain_is_found(past: Past) -> None:
     database.close()
     with pytest.raises((Corrupt, AssayError)):
         past.auditor().audit(0)
+
+
+class Unserved(Validator):
+    """Says that one peer's contribution of round 1 did not reach it: nobody can disprove that."""
+
+    def document(self, round_: int) -> ScoreDocument:
+        honest = super().document(round_)
+        if round_ != 1:
+            return honest
+        seat = self.seat
+        last = last_document(seat.chain, seat.stores, round_, mine=seat.uid)
+        steps = self.measurer.step_sizes_at(round_, last.evidence if last else None, self.follower.at)
+        before = last.standings if last else Standings()
+        evidence, _ = self.measurer.measure(
+            seat.chain, seat.stores, round_, before, steps, self.follower.at, as_served=self.less(honest.evidence)
+        )
+        return write(seat.recipe, seat.uid, last, self.changed(evidence), seat.chain.beacon(round_))
+
+    def less(self, evidence: Evidence) -> Evidence:
+        peers = list(evidence.peers)
+        peers[1] = PeerEvidence(uid=peers[1].uid, order=peers[1].order, fault=Fault.UNAVAILABLE, reason="Not in time.")
+        return evidence.model_copy(update={"peers": tuple(peers)})
+
+    def changed(self, evidence: Evidence) -> Evidence:
+        return evidence
+
+
+class Unshown(Unserved):
+    """Says that a peer did not show its state."""
+
+    def less(self, evidence: Evidence) -> Evidence:
+        uid = min(evidence.shown)[0]
+        peers = [
+            peer.model_copy(update={"reexecution": refused(evidence.round)}) if peer.uid == uid else peer
+            for peer in evidence.peers
+        ]
+        return evidence.model_copy(update={"peers": tuple(peers)})
+
+
+class Twofaced(Unserved):
+    """Changes a loss as well."""
+
+    def changed(self, evidence: Evidence) -> Evidence:
+        peers = list(evidence.peers)
+        place, losses = next((place, peer.losses) for place, peer in enumerate(peers) if peer.losses is not None)
+        better = losses.model_copy(update={"random_after": losses.random_after * 0.999})
+        peers[place] = peers[place].model_copy(update={"losses": better})
+        return evidence.model_copy(update={"peers": tuple(peers)})
+
+
+@pytest.mark.parametrize(("kind", "words"), [(Unserved, "the contribution of uid 1"), (Unshown, "the state of uid")])
+def test_what_a_validator_says_it_was_not_served_is_unknown_and_the_rest_is_measured_again(
+    kind: type[Validator], words: str, make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(liars.LIARS, "changed", kind)
+    network = make_network(Cast(3, validators=("honest", "honest", "changed")))
+    network.run(3)
+    auditor = Past(network.folder, network.recipe, network.corpus, []).auditor()
+    for round_ in range(3):
+        findings = auditor.audit(round_)
+        assert [words in finding.what and finding.unknown for finding in findings] == [True] * (round_ == 1), findings
+
+
+def test_a_lie_beside_what_was_not_served_is_found(make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(liars.LIARS, "changed", Twofaced)
+    network = make_network(Cast(3, validators=("honest", "honest", "changed")))
+    network.run(2)
+    findings = Past(network.folder, network.recipe, network.corpus, []).auditor().audit(1)
+    found = [finding.what for finding in findings if not finding.unknown]
+    assert any("measured again: evidence: peers" in what and "losses" in what for what in found), findings

@@ -22,6 +22,7 @@ from assay.pretrain.recipe import Recipe
 MAX_DOCUMENT = 64 << 20  # bytes; 256 peers with 750 tensors each have about 8 million
 MAX_DIFFERENCES = 1000  # more are not listed
 # What follows from measured numbers without any threshold in between, and so differs as little as they do.
+_WORDS = frozenset({"reason"})  # for people: nothing follows from them
 _MEASURED = frozenset({"random_gain", "assigned_gain", "sync_score", "margin", "likeness"})
 
 
@@ -116,7 +117,8 @@ ABSENT = "nothing"
 def differences(mine: ScoreDocument, theirs: ScoreDocument, tolerance: float = 0.0) -> list[Difference]:
     """Where two documents differ. What was measured may do so by `tolerance`, relatively; no conclusion may.
 
-    The digests of previous documents are not compared if the validators differ: each has its own chain.
+    The digests of previous documents are not compared if the validators differ: each has its own chain. Nor are the
+    reasons of faults.
     """
     a, b = (document.model_dump(mode="json", by_alias=True) for document in (mine, theirs))
     if mine.validator != theirs.validator:
@@ -132,7 +134,7 @@ def differences(mine: ScoreDocument, theirs: ScoreDocument, tolerance: float = 0
 
 def _walk(a: Any, b: Any, path: tuple[str, ...], tolerance: float) -> Iterator[Difference]:
     if isinstance(a, dict) and isinstance(b, dict):
-        for key in sorted(a.keys() | b.keys()):
+        for key in sorted((a.keys() | b.keys()) - _WORDS):
             yield from _walk(a.get(key, ABSENT), b.get(key, ABSENT), (*path, str(key)), tolerance)
     elif isinstance(a, list) and isinstance(b, list):
         left, right = _by_name(a), _by_name(b)

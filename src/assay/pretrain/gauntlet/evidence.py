@@ -48,6 +48,8 @@ MISSING = frozenset({Fault.ABSENT, Fault.UNREVEALED, Fault.UNAVAILABLE})
 INVALID = frozenset({Fault.REPLACED, Fault.WRONG_BASE, Fault.WRONG_SAMPLES, Fault.BROKEN_STATE})
 # Nobody ends here by accident: the chain binds the sender to these very bytes (or to this size).
 DELIBERATE = frozenset({Fault.OVERSIZED, Fault.MALFORMED})
+# What the stores served at that time makes these: later they may serve something else, and nobody can tell.
+SERVED = frozenset({Fault.OVERSIZED, Fault.UNAVAILABLE, Fault.REPLACED})
 
 
 class Losses(Entry):
@@ -162,3 +164,9 @@ class Evidence(Entry):
     def revealed(self) -> list[int]:
         """Uids that committed and revealed in time: the chain says who they are, and the beacon draws from them."""
         return [peer.uid for peer in self.peers if peer.fault not in (Fault.ABSENT, Fault.UNREVEALED)]
+
+    @property
+    def shown(self) -> set[tuple[int, int]]:
+        """Uid and round of the states that were handed over, so that the work could be done again."""
+        redone = ((peer.uid, peer.reexecution) for peer in self.peers)
+        return {(uid, one.round) for uid, one in redone if one is not None and one.outcome is Redone.DONE}

@@ -102,11 +102,19 @@ class SharedMeasurer(Measurer):
     _last: tuple[object, tuple[Evidence, dict[int, Received | Lost]]] | None = None
 
     def measure(
-        self, chain: Chain, stores: Stores, round_: int, before: Standings, steps: Mapping[str, float], at: ParametersAt
+        self,
+        chain: Chain,
+        stores: Stores,
+        round_: int,
+        before: Standings,
+        steps: Mapping[str, float],
+        at: ParametersAt,
+        *,
+        as_served: Evidence | None = None,
     ) -> tuple[Evidence, dict[int, Received | Lost]]:
-        asked = (round_, before, dict(steps))
+        asked = (round_, before, dict(steps), as_served)
         if self._last is None or self._last[0] != asked:
-            self._last = asked, super().measure(chain, stores, round_, before, steps, at)
+            self._last = asked, super().measure(chain, stores, round_, before, steps, at, as_served=as_served)
         return self._last[1]
 
 
