@@ -65,12 +65,17 @@ def bind(library: Path, entries: Iterable[EntryPoint]) -> list[tuple[EntryPoint,
         raise Unavailable(f"{library.name} cannot be loaded: {error}.") from None
 
 
-class _Fresh:
+class Fresh:
     """A bytes object that nobody has seen yet: room to write to, and then the part that was written."""
 
     def __init__(self, room: int) -> None:
         self._object = ctypes.c_void_p()
         self._object.value = _new_bytes(None, room)
+        self.address: int = _bytes_address(self._object)
+
+    def grow(self, room: int) -> None:
+        """More room; what was written stays. `address` may be another one afterwards."""
+        _cut_bytes(ctypes.byref(self._object), room)
         self.address = _bytes_address(self._object)
 
     def take(self, size: int) -> bytes:
@@ -179,7 +184,7 @@ def _call(ffi: FFI, call: Any, entry: EntryPoint, given: dict[str, Any]) -> Any:
             room = p.room(lengths[p.of])
             if room > _MAX_ROOM:
                 raise ValueError(f"{entry.name}: the input is too long")
-            fresh = _Fresh(max(room, 1))
+            fresh = Fresh(max(room, 1))
     words = []
     kept = []
     for p in entry.parameters:

@@ -19,7 +19,7 @@ from assay.core.errors import BadInput, Unavailable
 from assay.core.home import home
 from assay.prove.artefact import COMPILE_SECONDS, COMPILER, FLAGS, LINK_FLAGS, compiler_version
 from assay.prove.calling import Function, bind
-from assay.prove.component import MAX_TOML, parse
+from assay.prove.component import MAX_TOML, Manifest, parse
 
 VARIABLE = "ASSAY_PROOFS"  # a folder of components
 MAX_C = 8 << 20
@@ -61,20 +61,32 @@ def component_folder(name: str) -> Path:
 def load(name: str | Path) -> Loaded:
     """The functions of the component `name`, or of a component's folder. `Unavailable` without a C compiler."""
     folder = name if isinstance(name, Path) else component_folder(name)
+    manifest = _manifest(folder)
+    return Loaded(manifest.name, {entry.name: f for entry, f in bind(_library(folder, manifest), manifest.entries)})
+
+
+def library(name: str) -> Path:
+    """The built program of the component `name`, for those who call it in ways of their own."""
+    folder = component_folder(name)
+    return _library(folder, _manifest(folder))
+
+
+def _manifest(folder: Path) -> Manifest:
     path = folder / "component.toml"
     if not path.is_file() or path.stat().st_size > MAX_TOML:
         raise BadInput(f"{folder} is not a component: it has no component.toml.")
-    manifest = parse(path.read_bytes(), str(path))
+    return parse(path.read_bytes(), str(path))
+
+
+def _library(folder: Path, manifest: Manifest) -> Path:
     program = manifest.program
     if program is None or not manifest.entries:
         raise BadInput(f"{manifest.name} has no program that Python could load.")
-    if program.c is None:
-        from assay.prove.extraction import extracted_library
+    if program.c is not None:
+        return _compiled(folder / program.c)
+    from assay.prove.extraction import extracted_library
 
-        library = extracted_library(folder)
-    else:
-        library = _compiled(folder / program.c)
-    return Loaded(manifest.name, {entry.name: function for entry, function in bind(library, manifest.entries)})
+    return extracted_library(folder)
 
 
 def _compiled(source: Path) -> Path:
