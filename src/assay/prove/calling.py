@@ -43,21 +43,23 @@ def c_type(parameter: Parameter) -> str:
     if parameter.kind == "buffer":
         return "const uint8_t *"
     if parameter.kind in ("output", "scratch"):
-        return "uint8_t *"
-    return "uint64_t" if parameter.kind in ("length", "capacity") else _C[parameter.kind]
+        return f"uint{parameter.word}_t *"
+    if parameter.kind == "result":
+        return "uint64_t *"
+    return "uint64_t" if parameter.kind in ("length", "capacity", "constant") else _C[parameter.kind]
 
 
 def declaration(entry: EntryPoint) -> str:
     """The C prototype of an entry point."""
     parameters = ", ".join(c_type(p) for p in entry.parameters) or "void"
-    return f"{_C[entry.returns]} {entry.symbol}({parameters});"
+    return f"{_C[entry.returns] if entry.result is None else 'void'} {entry.symbol}({parameters});"
 
 
 def bind(library: Path, entries: Iterable[EntryPoint]) -> list[tuple[EntryPoint, Function]]:
     """Open the shared library and make a function of every entry point. `Unavailable` if it cannot be loaded."""
     ffi = FFI()
     chosen = list(entries)
-    ffi.cdef("\n".join(declaration(entry) for entry in chosen))
+    ffi.cdef("\n".join(dict.fromkeys(declaration(entry) for entry in chosen)))
     try:
         opened = ffi.dlopen(str(library))
         return [(entry, _function(ffi, opened, entry)) for entry in chosen]
@@ -148,7 +150,7 @@ def _writer(ffi: FFI, call: Any, entry: EntryPoint, general: Function) -> Functi
 
 
 def _refusal(entry: EntryPoint, value: int, room: int) -> ValueError:
-    if entry.invalid == "max" and value == _INVALID:
+    if entry.can_refuse and value == _INVALID:
         return ValueError(f"{entry.name}: the input is not valid")
     return ValueError(f"{entry.name} says that it wrote {value} bytes into {room}")
 
@@ -185,8 +187,8 @@ def _call(ffi: FFI, call: Any, entry: EntryPoint, given: dict[str, Any]) -> Any:
             if room > _MAX_ROOM:
                 raise ValueError(f"{entry.name}: the input is too long")
             fresh = Fresh(max(room, 1))
-    words = []
-    kept = []
+    words: list[Any] = []
+    results = {p.name: ffi.new("uint64_t *") for p in entry.parameters if p.kind == "result"}
     for p in entry.parameters:
         if p.kind == "buffer":
             words.append(views[p.name])
@@ -197,15 +199,21 @@ def _call(ffi: FFI, call: Any, entry: EntryPoint, given: dict[str, Any]) -> Any:
         elif p.kind == "capacity":
             words.append(room)
         elif p.kind == "scratch":
-            kept.append(ffi.new("uint8_t[]", max(p.bytes, 1)))
-            words.append(kept[-1])
+            words.append(ffi.new(f"uint{p.word}_t[]", max(p.bytes * 8 // p.word, 1)))
+        elif p.kind == "constant":
+            words.append(p.value)
+        elif p.kind == "result":
+            words.append(results[p.name])
         else:
             words.append(given[p.name or ""])
-    value = int(call(*words))
-    if fresh:
+    returned = call(*words)
+    value = int(returned if entry.result is None else results[entry.result][0])
+    if entry.valid is not None and results[entry.valid.result][0] != entry.valid.is_:
+        value = _INVALID
+    if entry.returns == "written" and fresh:
         if value > room:
             raise _refusal(entry, value, room)
         return fresh.take(value)
-    if entry.invalid == "max" and value == _INVALID:
+    if entry.can_refuse and value == _INVALID:
         raise _refusal(entry, value, room)
     return bool(value) if entry.returns == "bool" else value

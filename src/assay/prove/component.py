@@ -32,6 +32,7 @@ COMPILED = frozenset(
         *(".dll", ".cmo", ".cmi", ".cmx", ".cmxs", ".cma", ".cmxa", ".cmt", ".pyc", ".bc", ".native", ".cache"),
     )
 )
+MAX_PARAMETERS = 24
 TRUSTED_FOLDERS = ("trusted", "tests")
 SUBMITTED_FOLDERS = ("src", "c")
 
@@ -140,18 +141,24 @@ class Program(_Strict):
 class Parameter(_Strict):
     """One parameter of a C function, in order."""
 
-    kind: Literal["buffer", "length", "u8", "u16", "u32", "u64", "output", "capacity", "scratch"]
+    kind: Literal["buffer", "length", "u8", "u16", "u32", "u64", "output", "capacity", "scratch", "constant", "result"]
     name: Name | None = None
     of: Name | None = None
     default: int | None = Field(default=None, ge=0, lt=1 << 64)
     times: tuple[int, int] = (1, 1)
     plus: int = Field(default=0, ge=0, lt=1 << 32)
     bytes: int = Field(default=0, ge=0, le=1 << 28)
+    word: Literal[8, 16, 32, 64] = 8  # bits
+    value: int | None = Field(default=None, ge=0, lt=1 << 64)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.kind in ("buffer", "u8", "u16", "u32", "u64", "output") and self.name is None:
+        if self.kind in ("buffer", "u8", "u16", "u32", "u64", "output", "result") and self.name is None:
             raise ValueError(f"a parameter of kind {self.kind} needs a name")
+        if (self.value is None) != (self.kind != "constant"):
+            raise ValueError("a parameter of kind constant, and no other, has a value")
+        if self.bytes * 8 % self.word or (self.word != 8 and self.kind != "scratch"):
+            raise ValueError("word is the width of a scratch array, which holds a whole number of them")
         if self.kind in ("length", "output", "capacity") and self.of is None:
             raise ValueError(f"a parameter of kind {self.kind} says with `of` whose it is")
         if not (0 <= self.times[0] <= 4096 and 1 <= self.times[1] <= 4096):
@@ -164,14 +171,37 @@ class Parameter(_Strict):
         return -(-length * numerator // denominator) + self.plus
 
 
+class Valid(_Strict):
+    """What one of the results is when the input is valid."""
+
+    result: Name
+    is_: int = Field(alias="is", ge=0, lt=1 << 64)
+
+
 class EntryPoint(_Strict):
-    """A function that Python calls."""
+    """A function that Python calls. With `result` the C function is void, and that result is what it returns."""
 
     name: Name
     symbol: Name
-    parameters: tuple[Parameter, ...] = Field(max_length=16)
+    parameters: tuple[Parameter, ...] = Field(max_length=MAX_PARAMETERS)
     returns: Literal["u8", "u16", "u32", "u64", "bool", "written"]
+    result: Name | None = None
     invalid: Literal["max"] | None = None
+    valid: Valid | None = None
+
+    @model_validator(mode="after")
+    def _results(self) -> Self:
+        results = {p.name for p in self.parameters if p.kind == "result"}
+        if bool(results) != (self.result is not None):
+            raise ValueError(f"{self.name}: parameters of kind result and the name of one of them go together")
+        for named in (self.result, self.valid.result if self.valid else None):
+            if named is not None and named not in results:
+                raise ValueError(f"{self.name}: there is no result {named}")
+        if self.result is not None and (self.returns not in ("written", "u64") or self.invalid is not None):
+            raise ValueError(
+                f"{self.name}: with `result` it returns written or u64, and `valid` takes the place of `invalid`"
+            )
+        return self
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -185,11 +215,18 @@ class EntryPoint(_Strict):
                 raise ValueError(f"{self.name}: {p.kind} of {p.of} speaks of no buffer")
             if p.kind == "capacity" and p.of not in outputs:
                 raise ValueError(f"{self.name}: capacity of {p.of} speaks of no output")
-        if (self.returns == "written") != (len(outputs) == 1) or len(outputs) > 1:
+        written = self.returns == "written"
+        # With `result` a function may fill an output and return something else.
+        if len(outputs) > 1 or (written and not outputs) or (outputs and not written and self.result is None):
             raise ValueError(f"{self.name}: a function that returns `written` has one output, others have none")
         if self.invalid is not None and self.returns not in ("written", "u64"):
             raise ValueError(f"{self.name}: `invalid` needs a function that returns written or u64")
         return self
+
+    @property
+    def can_refuse(self) -> bool:
+        """Whether 2^64 - 1 from it, or from the program that calls it, says that the input is not valid."""
+        return self.invalid == "max" or self.valid is not None
 
     @property
     def arguments(self) -> tuple[Parameter, ...]:

@@ -22,7 +22,7 @@ def speeds(component: Component) -> tuple[Speed, ...]:
     found = []
     for entry in component.manifest.entries:
         needed = [p for p in entry.arguments if p.default is None]
-        if [p.kind for p in needed] != ["buffer"] or entry.invalid is not None:
+        if [p.kind for p in needed] != ["buffer"] or entry.can_refuse:
             continue
         function = load(component.root).functions[entry.name]
         original = originals.get(entry.name)

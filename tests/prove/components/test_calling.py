@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from assay.prove.calling import bind
 from assay.prove.component import EntryPoint
@@ -27,6 +28,12 @@ uint64_t reversed(const uint8_t *data, uint64_t size, uint8_t *out, uint64_t roo
   if (room != size + 1) return UINT64_MAX;
   for (uint64_t i = 0; i < size; i++) out[size - 1 - i] = data[i];
   return size;
+}
+void runs(const uint8_t *data, uint8_t *out, uint16_t *seen, uint64_t from, uint64_t size, uint64_t room,
+          uint64_t *how, uint64_t *taken, uint64_t *written) {
+  uint64_t i = from, o = 0;                              /* bytes until one has come before; 255 is refused */
+  while (i < size && data[i] != 255 && !seen[data[i]]++) out[o++] = data[i++];
+  *how = i < size && data[i] == 255 ? 4 : 3; *taken = i; *written = o + (room != 2 * size + 1);
 }
 """
 DATA, LENGTH = {"kind": "buffer", "name": "data"}, {"kind": "length", "of": "data"}
@@ -49,6 +56,20 @@ ENTRIES: list[dict[str, Any]] = [
         ],
         "returns": "written",
     },
+]
+RUNS = [
+    DATA,
+    {"kind": "output", "name": "out", "of": "data", "times": [2, 1], "plus": 1},
+    {"kind": "scratch", "bytes": 512, "word": 16},
+    {"kind": "constant", "value": 1},
+    LENGTH,
+    {"kind": "capacity", "of": "out"},
+    *({"kind": "result", "name": name} for name in ("how", "taken", "written")),
+]
+VALID = {"result": "how", "is": 3}
+ENTRIES += [
+    {"name": n, "symbol": "runs", "parameters": RUNS, "returns": returns, "result": result, "valid": VALID}
+    for n, returns, result in (("runs", "written", "written"), ("taken", "u64", "taken"))
 ]
 SIZES = (0, 1, 2, 1000, 65533, 65534, 65535, 200_000)  # outputs of 128 KiB and a little more among them
 
@@ -112,3 +133,33 @@ def test_other_arguments_than_one_buffer_are_refused(functions: dict[str, Any]) 
             functions["repeat"](*arguments)
     with pytest.raises(TypeError):
         functions["reversed"](b"a", other=1)
+
+
+def test_one_of_several_results_is_returned_if_another_says_that_the_input_is_valid(functions: dict[str, Any]) -> None:
+    for _ in range(2):  # the array that it works with is zero each time
+        assert functions["runs"](b"xabcab") == b"abc"
+        assert functions["taken"](b"xabcab") == 4
+        assert functions["runs"](b"x") == b""
+    for name in ("runs", "taken"):
+        with pytest.raises(ValueError, match=f"{name}: the input is not valid"):
+            functions[name](b"xab\xff")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"result": None}, "go together"),
+        ({"result": "size"}, "no result size"),
+        ({"valid": {"result": "size", "is": 3}}, "no result size"),
+        ({"returns": "u8"}, "returns written or u64"),
+        ({"invalid": "max"}, "takes the place of"),
+        ({"parameters": [*RUNS, {"kind": "constant"}]}, "has a value"),
+        ({"parameters": [*RUNS, {"kind": "u64", "name": "x", "value": 1}]}, "has a value"),
+        ({"parameters": [*RUNS, {"kind": "scratch", "bytes": 3, "word": 16}]}, "whole number"),
+        ({"parameters": [*RUNS, {"kind": "length", "of": "data", "word": 16}]}, "scratch array"),
+        ({"parameters": [p for p in RUNS if p["kind"] not in ("output", "capacity")]}, "has one output"),
+    ],
+)
+def test_an_entry_with_results_that_makes_no_sense_is_refused(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        EntryPoint.model_validate({**ENTRIES[2], **change})

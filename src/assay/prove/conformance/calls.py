@@ -84,7 +84,7 @@ class Subject:
         if written > MAX_MESSAGE:
             raise SubjectFailed(f"{entry.name} answered with {written} bytes.")
         data = self._read(written)
-        if entry.invalid == "max" and value == _INVALID:
+        if entry.can_refuse and value == _INVALID:
             return None
         if entry.returns == "written":
             if len(data) != value:

@@ -7,7 +7,7 @@ page that cannot be touched and inputs cannot be written to, so that reading or 
 from collections.abc import Sequence
 
 from assay.prove.calling import declaration
-from assay.prove.component import EntryPoint
+from assay.prove.component import MAX_PARAMETERS, EntryPoint
 
 MAX_MESSAGE = 1 << 28  # bytes of one argument or answer
 
@@ -67,7 +67,7 @@ static void lock(struct region *r, int writable) {
 }
 
 int main(int argc, char **argv) {
-  static struct region regions[16];
+  static struct region regions[%(regions)d];
   if (argc != 3) return 95;
   in = open(argv[1], O_RDONLY | O_CLOEXEC);
   out = open(argv[2], O_WRONLY | O_CLOEXEC);
@@ -92,8 +92,8 @@ int main(int argc, char **argv) {
 def host_source(entries: Sequence[EntryPoint]) -> str:
     """The C program that answers calls to `entries`."""
     cases = "\n".join(_case(number, entry) for number, entry in enumerate(entries))
-    prototypes = "\n".join(f"extern {declaration(entry)}" for entry in entries)
-    return _HOST % {"prototypes": prototypes, "cases": cases}
+    prototypes = "\n".join(dict.fromkeys(f"extern {declaration(entry)}" for entry in entries))
+    return _HOST % {"prototypes": prototypes, "cases": cases, "regions": MAX_PARAMETERS}
 
 
 def _case(number: int, entry: EntryPoint) -> str:
@@ -126,11 +126,22 @@ def _case(number: int, entry: EntryPoint) -> str:
             lines.append(
                 f"      uint8_t *s_{index} = room(&regions[{index}], {p.bytes}); memset(s_{index}, 0, {p.bytes});"
             )
-            words.append(f"s_{index}")
+            words.append(f"(uint{p.word}_t *)s_{index}")
+        elif p.kind == "constant":
+            words.append(f"{p.value}ULL")
+        elif p.kind == "result":
+            lines.append(f"      uint64_t r_{p.name} = 0xA5A5A5A5A5A5A5A5ULL;")
+            words.append(f"&r_{p.name}")
         else:
             words.append(f"({_C_SCALAR[p.kind]})a_{p.name}")
-    lines.append(f"      value = (uint64_t){entry.symbol}({', '.join(words)});")
-    if produced is not None:
+    called = f"{entry.symbol}({', '.join(words)})"
+    if entry.result is None:
+        lines.append(f"      value = (uint64_t){called};")
+    else:
+        lines.append(f"      {called}; value = r_{entry.result};")
+    if entry.valid is not None:
+        lines.append(f"      if (r_{entry.valid.result} != {entry.valid.is_}ULL) value = UINT64_MAX;")
+    if produced is not None and entry.returns == "written":
         lines.append(f"      if (value <= c_{produced.name}) {{ written = value; result = o_{produced.name}; }}")
     lines.append("      break;\n    }")
     return "\n".join(lines)
