@@ -3,6 +3,8 @@
 import operator
 from typing import Any, SupportsIndex
 
+Data = bytes | memoryview  # of bytes
+
 
 def c_integer(value: SupportsIndex, bits: int) -> int:
     """A number that C could hold in a signed integer with `bits` bits and a sign."""
@@ -12,9 +14,19 @@ def c_integer(value: SupportsIndex, bits: int) -> int:
     return number
 
 
+def contiguous(data: Any) -> Data:
+    """A buffer as bytes, without a copy."""
+    if type(data) is bytes:
+        return data
+    view = memoryview(data)
+    if not view.c_contiguous:
+        raise BufferError("memoryview: underlying buffer is not C-contiguous")
+    return view.cast("B")
+
+
 def dictionary(zdict: Any) -> bytes:
     """A preset dictionary, kept as long as the stream."""
     try:
-        return bytes(memoryview(zdict).cast("B"))
+        return bytes(contiguous(zdict))
     except TypeError:
         raise TypeError("zdict argument must support the buffer protocol") from None

@@ -9,7 +9,7 @@ import zlib
 from collections import deque
 from typing import Any, NoReturn
 
-from assay.prove.zlib.arguments import dictionary
+from assay.prove.zlib.arguments import contiguous, dictionary
 from assay.prove.zlib.decompressing import error
 from assay.prove.zlib.framing import Invalid
 from assay.prove.zlib.program import ffi, memcmp
@@ -103,7 +103,7 @@ class Compress:
 
     def compress(self, data: Any, /) -> bytes:
         """Take `data` in; returns what of the stream is ready."""
-        held = data if type(data) is bytes else bytes(memoryview(data))  # it stays as it is until it has come back
+        held = bytes(contiguous(data))  # it stays as it is until it has come back
         with self._lock:
             made = self._encoder.compress(held)
             self._guard.gave(held)

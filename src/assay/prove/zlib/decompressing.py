@@ -6,10 +6,10 @@ import zlib
 from typing import Any, NoReturn
 
 from assay.prove.calling import Fresh
-from assay.prove.zlib.arguments import c_integer, dictionary
+from assay.prove.zlib.arguments import Data, c_integer, contiguous, dictionary
 from assay.prove.zlib.framing import USUAL, Header, Invalid, Kind, Trailer, first_checksum
 from assay.prove.zlib.program import DONE, EXPANSION, INVALID, LONGEST, MORE_ROOM, Decoder, checksum_of, ffi
-from assay.prove.zlib.stream import Data, DictionaryNeeded, Stream, WrongDictionary
+from assay.prove.zlib.stream import DictionaryNeeded, Stream, WrongDictionary
 
 error = zlib.error  # one class: who catches the standard one catches ours
 _ROOM = 64 << 10  # bytes of output that memory is kept for
@@ -21,12 +21,12 @@ _rested: list["_Kept"] = []  # nobody uses these now: at most one for each threa
 
 def decompress(data: Any, /, wbits: int = zlib.MAX_WBITS, bufsize: int = zlib.DEF_BUF_SIZE) -> bytes:
     """The data of a whole stream; what follows it is left alone. `error` if it is invalid or not whole."""
-    held = data if type(data) is bytes else memoryview(data).cast("B")
+    held = contiguous(data)
     room = c_integer(bufsize, 63)
     if room < 0:
         raise ValueError("bufsize must be non-negative")
     try:
-        if wbits == zlib.MAX_WBITS and bytes(held[:2]) in USUAL:
+        if type(wbits) is int and wbits == zlib.MAX_WBITS and bytes(held[:2]) in USUAL:
             return _inflate(held, 2, "zlib", room)
         kind, start = _header(held, c_integer(wbits, 31))
         return _inflate(held, start, kind, room)
@@ -125,7 +125,7 @@ class Decompress:
         limit = c_integer(max_length, 63)
         if limit < 0:
             raise ValueError("max_length must be non-negative")
-        held = data if type(data) is bytes else memoryview(data).cast("B")
+        held = contiguous(data)
         with self._lock:
             if self._ended:
                 raise error("Error -2 while decompressing data: inconsistent stream state")

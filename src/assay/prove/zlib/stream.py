@@ -7,10 +7,10 @@ history that the program needs before its output, and little more; for a long in
 from collections.abc import Callable
 from typing import Any
 
+from assay.prove.zlib.arguments import Data
 from assay.prove.zlib.framing import Header, Invalid, Trailer, first_checksum
 from assay.prove.zlib.program import DONE, HISTORY, INVALID, MORE_INPUT, Decoder, checksum_of, ffi
 
-Data = bytes | memoryview  # of bytes
 Sink = Callable[[Any, int], None]  # where new bytes stand, and how many
 
 _OWN = HISTORY + (8 << 10)  # bytes; with the decoder's tables within 1.5 times of what C zlib keeps

@@ -1,0 +1,129 @@
+"""`assay.prove.zlib` against the standard module `zlib`: whole and in pieces, the same data or the same refusal.
+
+python fuzz.py --streams 1000000 --seed 1      (the package `assay` must be installed)
+
+Compared are the output, the kind of error and its words, eof, unused_data, and that no call gives more than max_length.
+"""
+
+import argparse
+import random
+import sys
+import time
+import zlib
+from collections import Counter
+from typing import Any
+
+from material import Case, Material, case, others
+
+from assay.prove import zlib as ours
+
+
+def whole(module: Any, one: Case) -> str:
+    """What `decompress`, or an object with a dictionary in one call, says."""
+    try:
+        if one.zdict is None:
+            return f"data {module.decompress(one.data, one.wbits).hex()}"
+        decoder = module.decompressobj(one.wbits, one.zdict)
+        return said(decoder, decoder.decompress(one.data))
+    except zlib.error as error:
+        return str(error)
+
+
+def said(decoder: Any, out: bytes) -> str:
+    return f"data {out.hex()} {decoder.unused_data.hex()}" if decoder.eof else f"not whole {out.hex()}"
+
+
+def made(module: Any, one: Case) -> Any:
+    return module.decompressobj(one.wbits) if one.zdict is None else module.decompressobj(one.wbits, one.zdict)
+
+
+def at_once(module: Any, one: Case) -> str:
+    decoder = made(module, one)
+    try:
+        return said(decoder, decoder.decompress(one.data))
+    except zlib.error as error:
+        return str(error)
+
+
+def pieces(module: Any, one: Case, rng: random.Random) -> str:
+    """Input and output in pieces; copies of the decoder in between."""
+    decoder, out, at = made(module, one), [], 0
+    try:
+        while not decoder.eof and (at < len(one.data) or decoder.unconsumed_tail or (out and out[-1])):
+            size = rng.choice((0, 1, 1, 2, 7, 100, 1000, 30_000, 200_000))
+            limit = rng.choice((0, 1, 2, 10, 300, 1000, 40_000))
+            piece = decoder.unconsumed_tail + one.data[at : at + size]
+            at += size
+            got = decoder.decompress(piece, limit)
+            if limit and len(got) > limit:
+                return f"{len(got)} bytes where {limit} were the limit"
+            out.append(got)
+            if rng.random() < 0.05:
+                decoder = decoder.copy()
+            if len(out) > 20_000 or (at >= len(one.data) and not got and not decoder.unconsumed_tail):
+                break
+        unused = decoder.unused_data + (one.data[at:] if decoder.eof else b"")
+        rest = b"" if decoder.eof else decoder.flush()
+        out.append(rest)
+    except zlib.error as error:
+        return str(error)
+    whole_out = b"".join(out)
+    return f"data {whole_out.hex()} {unused.hex()}" if decoder.eof else f"not whole {whole_out.hex()}"
+
+
+def explained(one: Case, mine: str) -> bool:
+    """The one difference: an empty code for code lengths, which nothing valid follows, is refused by zlib only later.
+
+    Zlib reads up to 316 code lengths of zero with it and then misses the end of the block; until then it asks for more.
+    """
+    if mine != f"{_BAD} invalid code lengths set":
+        return False
+    longer = Case(one.data + bytes(40), one.wbits, one.zdict, one.encoder, one.broken)
+    return at_once(zlib, longer) == f"{_BAD} invalid code -- missing end-of-block"
+
+
+_BAD = "Error -3 while decompressing data:"
+
+
+def kind(answer: str) -> str:
+    return answer if answer.startswith("Error") else answer.split()[0]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--streams", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=1e9, help="stop after these, if there are streams left")
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    material, modules = Material(rng), others()
+    kinds: Counter[str] = Counter()
+    encoders: Counter[str] = Counter()
+    wrong = done = later = 0
+    started = time.monotonic()
+    while done < options.streams and time.monotonic() - started < options.seconds:
+        one = case(rng, material, modules)
+        done += 1
+        encoders[one.encoder] += 1
+        for ask in (whole, at_once):
+            theirs, mine = ask(zlib, one), ask(ours, one)
+            if theirs != mine and explained(one, mine):
+                later += 1
+                theirs = mine
+            elif theirs != mine:
+                wrong += 1
+                sys.stdout.write(f"{ask.__name__}: {one} zlib: {theirs[:80]} ours: {mine[:80]}\n"[:2000])
+        kinds[kind(theirs)] += 1
+        mine = pieces(ours, one, rng)
+        if theirs.startswith("Error") != mine.startswith("Error") or (theirs[:4] == "data" and theirs != mine):
+            wrong += 1
+            sys.stdout.write(f"pieces: {one} zlib: {theirs[:80]} ours: {mine[:80]}\n"[:2000])
+    for name, number in [*sorted(kinds.items()), *sorted(encoders.items())]:
+        sys.stdout.write(f"{number} {name}\n")
+    sys.stdout.write(f"{later} answers that zlib gives later: see `explained`\n")
+    sys.stdout.write(f"{done} streams, seed {options.seed}: {wrong} differences\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
