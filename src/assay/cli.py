@@ -14,12 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.canopy.cli import app as canopy_app
-from assay.commands.ledger import app as ledger_app
-from assay.commands.store import app as store_app
-from assay.posttrain.cli import app as posttrain_app
-from assay.pretrain.cli import app as pretrain_app
-from assay.prove.cli import app as prove_app
+from assay.commands.groups import Groups
 from assay.terminal import Json, command, emit, finish, out
 
 if TYPE_CHECKING:
@@ -31,17 +26,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="assay",
+    cls=Groups,
     help="AI research done by workers nobody has to trust, measured by verifiers nobody can reach.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.add_typer(ledger_app, name="ledger", help="The append-only record of signed verdicts.")
-app.add_typer(store_app, name="store", help="Content-addressed files: submissions, models, logs.")
-app.add_typer(posttrain_app, name="posttrain", help="What the arena of post-training has beyond the common verbs.")
-app.add_typer(pretrain_app, name="pretrain", help="Trustless pre-training: plan a run, prepare its text, take part.")
-app.add_typer(prove_app, name="prove", help="Verified software: components, four gates, certificates.")
-app.add_typer(canopy_app, name="canopy", help="Canopy height from imagery: train, evaluate, map.")
 
 StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="Where files are kept.")]
 LedgerUrl = Annotated[str | None, typer.Option("--ledger", metavar="URL", help="Where verdicts are kept.")]

@@ -354,6 +354,12 @@ def copy_library(component: Component, name: str, folder: Path) -> None:
     _copy(component.libraries[name], component.library_files[name].values(), folder)
 
 
+def copy_libraries(component: Component, folder: Path) -> None:
+    """All libraries, as they lie beside the component, into a folder of components."""
+    for name, source in component.libraries.items():
+        copy_library(component, name, folder / source.relative_to(component.root.absolute().parent))
+
+
 def _copy(root: Path, entries: Iterable[Entry], folder: Path) -> None:
     for entry in entries:
         place = folder / entry.path
@@ -386,12 +392,13 @@ def _digest_of(descriptor: int) -> Digest:
 
 
 def _library(root: Path, where: str) -> Path:
-    """The folder of a trusted library: beside the component, never inside what a submission can write."""
+    """The folder of a trusted library: beside the component, or in one beside it; never what a submission can write."""
     parts = PurePosixPath(where).parts
-    if len(parts) != 2 or parts[0] != ".." or parts[1] in ("", ".", ".."):
+    strange = {"", ".", "..", root.absolute().name} & {*parts[1:]}
+    if len(parts) not in (2, 3) or parts[0] != ".." or strange:
         raise BadInput(f"The library {where[:80]!r} must be a folder beside the component, such as ../lib.")
-    folder = root.absolute().parent / parts[1]
-    if not folder.is_dir() or folder.is_symlink():
+    folder = root.absolute().parent.joinpath(*parts[1:])
+    if not folder.is_dir() or folder.is_symlink() or folder.parent.is_symlink():
         raise BadInput(f"The library {folder} is not there: it belongs beside the component.")
     return folder
 

@@ -14,7 +14,7 @@ from assay.core.digest import Digest, canonical_json
 from assay.core.errors import BadInput, Unavailable
 from assay.core.store import Store
 from assay.core.task import Task
-from assay.prove.component import LIMITS, TRUSTED_FOLDERS, Component, copy_library, copy_sources, read
+from assay.prove.component import LIMITS, TRUSTED_FOLDERS, Component, copy_libraries, copy_sources, read
 from assay.prove.gates import Gate
 from assay.prove.loading import proofs_folder
 
@@ -121,5 +121,4 @@ def write_trusted(component: Component, folder: Path) -> None:
     copy_sources(component, place, TRUSTED_FOLDERS)
     place.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(component.root / "component.toml", place / "component.toml")
-    for name, source in component.libraries.items():
-        copy_library(component, name, folder / source.name)
+    copy_libraries(component, folder)

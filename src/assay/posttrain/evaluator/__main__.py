@@ -9,6 +9,8 @@ from pathlib import Path
 def main(spec_path: str) -> int:
     # Before the imports: no hub, no telemetry, and no guess at how many threads there are.
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", INSPECT_LOG_LEVEL="warning")
+    # Inspect looks for the clients of hosted models: no evaluation asks one, and they take seconds to import.
+    sys.modules.update(dict.fromkeys(("anthropic", "openai")))  # type: ignore[arg-type]
     from inspect_ai import eval as inspect_eval
     from inspect_ai.model import get_model
 

@@ -21,8 +21,8 @@ from assay.pretrain.recipe import Recipe
 
 MAX_DOCUMENT = 64 << 20  # bytes; 256 peers with 750 tensors each have about 8 million
 MAX_DIFFERENCES = 1000  # more are not listed
-# What follows from measured numbers without any threshold in between, and so differs as little as they do.
 _WORDS = frozenset({"reason"})  # for people: nothing follows from them
+# What follows from measured numbers without any threshold in between, and so differs as little as they do.
 _MEASURED = frozenset({"random_gain", "assigned_gain", "sync_score", "margin", "likeness"})
 
 

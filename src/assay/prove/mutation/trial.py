@@ -20,7 +20,7 @@ from assay.core.sandbox import Sandbox, remove_tree
 from assay.core.verdict import Outcome
 from assay.prove.bench import Bench
 from assay.prove.cell import Cell
-from assay.prove.component import Component, copy_library, copy_sources, read
+from assay.prove.component import Component, copy_libraries, copy_sources, read
 from assay.prove.gates.conformance import conformance
 from assay.prove.mutation.equivalence import compare_statements
 from assay.prove.mutation.mutants import TRUSTED, Mutant, definitions
@@ -106,8 +106,7 @@ class Workshop:
         folder.mkdir(parents=True)
         copy_sources(component, folder, ("trusted", "tests", "src", "c"))
         shutil.copyfile(component.root / "component.toml", folder / "component.toml")
-        for name, source in component.libraries.items():
-            copy_library(component, name, place / "proofs" / source.name)
+        copy_libraries(component, place / "proofs")
         changed = folder / mutant.path
         changed.write_text(mutant.applied(changed.read_text()))
         return folder
