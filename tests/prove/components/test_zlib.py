@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import zlib
+from array import array
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -223,7 +224,9 @@ def test_threads_share_a_decoder_and_have_their_own(ours: ModuleType) -> None:
 
 def test_what_is_compressed_is_what_zlib_makes(ours: ModuleType) -> None:
     for level in range(-1, 10):
-        assert ours.compress(TEXT, level) == zlib.compress(TEXT, level)
+        for wbits in (15, 31, 8, -12):
+            for data in (TEXT, bytearray(b"short"), array("H", range(2000)), b""):
+                assert ours.compress(data, level, wbits) == zlib.compress(data, level, wbits)
     for wbits in (-15, -9, 8, 9, 15, 25, 31):
         for words in ({}, {"zdict": TEXT[:999]} if wbits < 16 else {"memLevel": 1}, {"strategy": zlib.Z_FIXED}):
             made, expected = [], []
@@ -271,6 +274,19 @@ def test_a_stream_that_does_not_decode_to_its_data_is_caught(made: bytes, words:
         guard.made(made, zlib.Z_FINISH)
     with pytest.raises(ours.RoundTripFailed, match="failed before"):
         guard.made(packed(b"data"), zlib.Z_FINISH)
+
+
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_compress_returns_nothing_that_was_not_seen_to_decode(
+    size: int, ours: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assay.prove.zlib import compressing
+
+    data = TEXT[:size]
+    for lie in (zlib.compress(data[:-1] + b"?"), zlib.compress(data[:-1]), zlib.compress(data)[:-1], data):
+        monkeypatch.setattr(compressing.zlib, "compress", lambda *_, stream=lie: stream)
+        with pytest.raises(ours.RoundTripFailed):
+            ours.compress(data)
 
 
 def test_a_flush_that_holds_data_back_is_caught(ours: ModuleType) -> None:

@@ -10,18 +10,25 @@ from collections import deque
 from typing import Any, NoReturn
 
 from assay.prove.zlib.arguments import contiguous, dictionary
-from assay.prove.zlib.decompressing import error
+from assay.prove.zlib.decompressing import decompress, error
 from assay.prove.zlib.framing import Invalid
 from assay.prove.zlib.program import ffi, memcmp
 from assay.prove.zlib.stream import DictionaryNeeded, Stream, WrongDictionary
 
 # After a flush of these kinds everything that was given stands in the stream.
 _COMPLETE = (zlib.Z_PARTIAL_FLUSH, zlib.Z_SYNC_FLUSH, zlib.Z_FULL_FLUSH, zlib.Z_FINISH)
+_DIFFERENT = "the encoder's stream does not decode to its data"
+_SHORT = 32 << 10  # bytes of data that are decoded to memory of their own, which is quicker then
 _NONE = object()
 
 
 class RoundTripFailed(error):
     """The encoder made a stream that does not decode to the data it was given. Nothing of it was returned."""
+
+
+def readable(wbits: int) -> int:
+    """For the decoder: an encoder may write 9 where it is told a window of 8 bits, so any window is read."""
+    return -15 if wbits < 0 else 31 if wbits > 15 else 15
 
 
 class Guard:
@@ -35,8 +42,8 @@ class Guard:
 
     @classmethod
     def of(cls, wbits: int, zdict: bytes | None = None) -> "Guard":
-        """For an encoder with these; it may write 9 for a window of 8 bits, so any window is read."""
-        return cls(Stream(-15 if wbits < 0 else 31 if wbits > 15 else 15, zdict))
+        """For an encoder with these."""
+        return cls(Stream(readable(wbits), zdict))
 
     def copy(self) -> "Guard":
         other = Guard(self._stream.copy())
@@ -75,7 +82,7 @@ class Guard:
             first = self._given[0]
             part = min(size, len(first) - self._seen)
             if memcmp(address, first + self._seen, part):
-                raise RoundTripFailed("the encoder's stream does not decode to its data")
+                raise RoundTripFailed(_DIFFERENT)
             address, size, self._seen = address + part, size - part, self._seen + part
             if self._seen == len(first):
                 self._given.popleft()
@@ -85,9 +92,18 @@ class Guard:
 def compress(data: Any, /, level: int = zlib.Z_DEFAULT_COMPRESSION, wbits: int = zlib.MAX_WBITS) -> bytes:
     """A stream that decodes to `data`: that it does has been seen."""
     made = zlib.compress(data, level, wbits)
-    guard = Guard.of(wbits)
-    guard.gave(data)
-    return guard.made(made, zlib.Z_FINISH)
+    held = contiguous(data)
+    if len(held) > _SHORT:
+        guard = Guard.of(wbits)
+        guard.gave(held)
+        return guard.made(made, zlib.Z_FINISH)
+    try:
+        decoded = decompress(made, readable(wbits))
+    except error as what:
+        raise RoundTripFailed(f"the encoder's stream is invalid: {what}") from None
+    if decoded != held:
+        raise RoundTripFailed(_DIFFERENT)
+    return made
 
 
 class Compress:
