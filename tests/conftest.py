@@ -3,6 +3,7 @@
 Also the order of the files when several processes run them: the longest begin first.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -42,16 +43,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: -seconds[item.path])
 
 
+STAGING = f"""
+from assay.core.arena import find_task
+from assay.core.sandbox import open_sandbox
+from assay.core.store import open_store
+from assay.posttrain.evaluate import Evaluator
+arena, task = find_task('{TASK}')
+inputs = arena.stage(task, open_store())
+Evaluator(task, inputs['base'], inputs['hidden'], open_store(), open_sandbox(), print).measure_base()
+"""
+
+
 @pytest.fixture(scope="session")
 def staged_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose store has the small task's inputs and the baseline: made once, copied for each test."""
-    home = tmp_path_factory.mktemp("staged") / "home"
-    environment = {**os.environ, "ASSAY_HOME": str(home)}
-    script = (
-        "from assay.core.arena import find_task; from assay.core.store import open_store; "
-        f"arena, task = find_task('{TASK}'); arena.stage(task, open_store())"
-    )
-    subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=600)
+    """A home whose store has the small task's inputs and what its base answers: made once, copied for each test."""
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent  # which all processes of this run have in common
+    home = place / "staged-home"
+    with (place / "staged-home.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.exists():
+            draft = place / "staged-home.draft"
+            environment = {**os.environ, "ASSAY_HOME": str(draft)}
+            subprocess.run([sys.executable, "-c", STAGING], env=environment, check=True, timeout=600)
+            draft.rename(home)
     return home
 
 
