@@ -1,10 +1,9 @@
-(** Buffer.v: the bit buffer of Fast.v: what it holds are the next bits of the input; [zlib_refill] puts more into it.
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Buffer.v: the bit buffer of Decoder.v: what it holds are the next bits of the input; [zlib_refill] puts more into it. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics Wp Tactics.
 From ZlibTrusted Require Import Rfc1951 Claims.
 From Zlib Require Import Reader Canonical Emit Lookup Build.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -119,12 +118,12 @@ Variables (input : list Z) (end_ : Z) (T : list (ident * arr)) (G : list proc) (
 Hypotheses (Hi : words W8 input) (He : end_ <= zlen input) (Hl : zlen input < 2 ^ 63).
 
 Lemma refill_spec pos bb bc : 0 <= pos <= end_ -> 0 <= bc <= 63 -> pending input pos end_ bb bc bs ->
-  exists n ws Bs, runs T G Fast.refill [pos; end_; bb; bc] [Arr W8 false input] n ws Bs /\
+  exists n ws Bs, runs T G Decoder.refill [pos; end_; bb; bc] [Arr W8 false input] n ws Bs /\
     (0 <= n <= 40 /\ Bs = [Arr W8 false input] /\
      exists pos' bb' bc', ws = [pos'; bb'; bc'] /\ pending input pos' end_ bb' bc' bs /\
        pos <= pos' <= end_ /\ 0 <= bc' <= 63 /\ (56 <= bc' \/ pos' = end_)).
 Proof.
-  intros Hp Hbc HP. change (2 ^ 63) with 9223372036854775808 in Hl. vc_proc Fast.refill.
+  intros Hp Hbc HP. change (2 ^ 63) with 9223372036854775808 in Hl. vc_proc Decoder.refill.
   vc_loop (fun (g : Z * Z * Z) s c => let '(p, b, n) := g in
              s = State [("pos", Some p); ("end_", Some end_); ("bb", Some b); ("bc", Some n)]%string
                        (("input"%string, Arr W8 false input) :: T) /\

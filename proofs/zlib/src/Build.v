@@ -1,10 +1,9 @@
-(** Build.v: the procedures of Fast.v that make a code from lengths: [zlib_set], [zlib_count], [zlib_sort].
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Build.v: the procedures of Decoder.v that make a code from lengths: [zlib_set], [zlib_count], [zlib_sort]. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics Wp Tactics.
 From ZlibTrusted Require Import Rfc1951 Claims.
 From Zlib Require Import Reader Canonical Emit Lookup.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -66,10 +65,10 @@ Qed.
 (** * [zlib_set] *)
 
 Lemma set_spec T G lens from limit l : 0 <= from <= limit -> limit <= zlen lens -> zlen lens < 2 ^ 32 -> word W8 l ->
-  exists n ws Bs, runs T G Fast.set_lengths [from; limit; l] [Arr W8 true lens] n ws Bs /\
+  exists n ws Bs, runs T G Decoder.set_lengths [from; limit; l] [Arr W8 true lens] n ws Bs /\
     (0 <= n <= 3 * (limit - from) + 1 /\ ws = [] /\ Bs = [Arr W8 true (filled from limit l lens)]).
 Proof.
-  intros Hf Hl Hz Hw. change (2 ^ 32) with 4294967296 in Hz. vc_proc Fast.set_lengths. vc.
+  intros Hf Hl Hz Hw. change (2 ^ 32) with 4294967296 in Hz. vc_proc Decoder.set_lengths. vc.
   vc_loop (fun i s c => s = State [("from", Some i); ("limit", Some limit); ("l", Some l)]%string
                               (("lens"%string, Arr W8 true (filled from i l lens)) :: T) /\
                         from <= i <= limit /\ c = 3 * (i - from))
@@ -177,12 +176,12 @@ Proof.
 Qed.
 
 Lemma count_spec :
-  exists n ws Bs, runs T G Fast.count_lengths [from; size] [Arr W8 false lens; Arr W16 true counts] n ws Bs /\
+  exists n ws Bs, runs T G Decoder.count_lengths [from; size] [Arr W8 false lens; Arr W16 true counts] n ws Bs /\
     (0 <= n <= 3 * size + 200 /\ ws = [space ls; zlen (in_use ls)] /\
      Bs = [Arr W8 false lens; Arr W16 true (zset (tally ls) 0 (longest ls))]).
 Proof.
   pose proof (zlen_part from size lens ltac:(lia) ltac:(lia) ltac:(lia)) as Lls. fold ls in Lls.
-  vc_proc Fast.count_lengths. apply wp_seq. vc_cut (fun s c => s = count_state (Some 16) None None None (tally []) /\ c = 50).
+  vc_proc Decoder.count_lengths. apply wp_seq. vc_cut (fun s c => s = count_state (Some 16) None None None (tally []) /\ c = 50).
   { unfold For. vc.
     vc_loop (fun i s c => s = count_state (Some i) None None None (filled 0 i 0 counts) /\ 0 <= i <= 16 /\ c = 1 + 3 * i)
             (fun i => 16 - i) 0.
@@ -352,13 +351,13 @@ Definition sort_state (i l : option Z) (sy nx : list Z) : state :=
         (("lens", Arr W8 false lens) :: ("count", Arr W16 false counts) :: ("sym", Arr W16 true sy) :: ("next", Arr W16 true nx) :: T)%string.
 
 Lemma sort_spec :
-  exists n ws Bs, runs T G Fast.sort_symbols [from; size] [Arr W8 false lens; Arr W16 false counts; Arr W16 true sym] n ws Bs /\
+  exists n ws Bs, runs T G Decoder.sort_symbols [from; size] [Arr W8 false lens; Arr W16 false counts; Arr W16 true sym] n ws Bs /\
     (0 <= n <= 6 * size + 60 /\ ws = [] /\
      exists sym', Bs = [Arr W8 false lens; Arr W16 false counts; Arr W16 true sym'] /\
        zlen sym' = zlen sym /\ words W16 sym' /\ sorted ls ls sym').
 Proof.
   pose proof (zlen_part from size lens ltac:(lia) ltac:(lia) ltac:(lia)) as Lls. fold ls in Lls.
-  vc_proc Fast.sort_symbols. apply wp_seq.
+  vc_proc Decoder.sort_symbols. apply wp_seq.
   vc_cut (fun s c => s = sort_state (Some 15) None sym (nexts ls []) /\ c = 44).
   { unfold For. vc.
     vc_loop (fun i s c => s = sort_state (Some i) None sym (starts ls i) /\ 1 <= i <= 15 /\ c = 3 * i - 2)

@@ -1,56 +1,129 @@
-(** Calls.v: any number of calls of [zlib_inflate], input and room in any pieces: the machine is where the whole leads it (T7).
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Calls.v: any number of calls of [zlib_inflate], input and room in any pieces, old output taken away: the machine is where the whole
+    leads it (T7). *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics.
 From ZlibTrusted Require Import Rfc1951 Claims.
 From Zlib Require Import Reader Canonical Right Build Buffer Machine Steps Runs Pieces Whole Stored Program.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
-(** Of a stream with the bits [all], [rest] have not been given yet, or have been given back. *)
-Definition reached (dictionary : list Z) (all : list bool) (c : cells) (m : machine) (r rest : list bool) : Prop :=
-  idle c m r /\ steps (begin dictionary) all m (r ++ rest).
+(** * Output that was taken away *)
 
-Lemma reached_start dictionary all c : fresh c -> reached dictionary all c (begin dictionary) [] all.
-Proof. intros H. split; [apply fresh_idle, H|constructor]. Qed.
+(** [m] with [h] before all that has come out; [h] need not be there if what follows it reaches back far enough. *)
+Definition put (h : list Z) (m : machine) : machine := Machine (m_mode m) (m_final m) (m_at m) (h ++ m_out m).
 
-(** A call goes on from there, whatever part of the rest it gets and whatever room. What it does not take is to be given again. *)
-Theorem call_right dictionary all c m r input from end_ more out o cap :
-  header_right ->
-  reached dictionary all c m r (input_bits input from end_ ++ more) -> bytes_out out o m ->
-  words W8 input -> 0 <= from <= end_ -> end_ <= zlen input -> zlen input < 2 ^ 63 -> o <= cap <= zlen out -> zlen out < 2 ^ 63 ->
-  exists n go p o1 out' c',
-    runs tables (after "zlib_inflate") Fast.inflate [from; end_; o; cap]
-      (Arr W8 false input :: Arr W8 true out :: all_arrays c) n [go; p; o1]
-      (Arr W8 false input :: Arr W8 true out' :: all_arrays c') /\
-    from <= p <= end_ /\ o <= o1 <= cap /\ zlen out' = zlen out /\ zdrop o1 out' = zdrop o1 out /\
-    ((go = 4 /\ exists m' rest, steps (begin dictionary) all m' rest /\ step m' rest = Bad) \/
-     exists m' r', reached dictionary all c' m' r' (input_bits input p end_ ++ more) /\ bytes_out out' o1 m' /\
-       ((go = 0 /\ step m' (r' ++ input_bits input p end_) = More /\ m_mode m' <> Finished) \/
-        (go = 2 /\ o1 = cap) \/
-        (go = 3 /\ m_mode m' = Finished))).
+Definition dispensable (h : list Z) (m : machine) : Prop := h = [] \/ 32768 <= zlen (m_out m).
+
+Lemma put_nothing m : put [] m = m.
+Proof. destruct m. reflexivity. Qed.
+
+Lemma put_split h w m : m_out m = h ++ w -> put h (Machine (m_mode m) (m_final m) (m_at m) w) = m.
+Proof. destruct m as [a b c d]. cbn [m_out]. intros ->. reflexivity. Qed.
+
+Lemma put_step h m bs : dispensable h m -> near (m_mode m) ->
+  step (put h m) bs = match step m bs with Done m' rest => Done (put h m') rest | More => More | Bad => Bad end.
 Proof.
-  intros HH [HI HS] HO Hi Hf He Hin Hc Hl.
-  destruct (inflate_spec input from end_ out o cap c m r HH bytes_right_proved Hi Hf He Hin HO Hc Hl HI)
-    as (n & ws & Bs & R & go & p & o1 & ou & c' & m1 & rest & -> & -> & B1 & B2 & L1 & D1 & S1 & O1 & _ & HE).
-  exists n, go, p, o1, ou, c'. do 5 (split; [assumption|]). unfold given in S1.
-  apply (steps_keep _ _ _ _ more) in S1. rewrite <- app_assoc in S1. pose proof (steps_trans _ _ _ _ _ _ HS S1) as S2.
-  destruct HE as [(E & HB & _)|(r' & HI' & -> & HW)].
-  - left. split; [exact E|]. exists m1, (rest ++ more). split; [exact S2|]. apply step_firm, HB.
-  - right. exists m1, r'. split; [split; [exact HI'|rewrite <- app_assoc in S2; exact S2]|]. split; [exact O1|].
-    destruct HW as [(E & M & F)|[(E & Q & _)|(E & F & _)]]; [left; auto|right; left|right; right; auto].
-    split; [exact E|]. destruct O1 as [X1 X2 _]. rewrite X1, zlen_ztake in Q by lia. exact Q.
+  intros [->|D] N; [rewrite put_nothing; destruct (step m bs); rewrite ?put_nothing; reflexivity|].
+  pose proof (step_window h (m_mode m) (m_final m) (m_at m) (m_out m) bs D N) as S.
+  assert (E : Machine (m_mode m) (m_final m) (m_at m) (m_out m) = m) by (destruct m; reflexivity). rewrite E in S.
+  unfold put at 1. destruct (step m bs); exact S.
 Qed.
 
-(** When it says that all is done, all of it is what the relation says of the whole, however it came in pieces. *)
-Theorem calls_done dictionary input c m r rest data :
-  reached dictionary (bits_of input) c m r rest -> m_mode m = Finished -> m_out m = dictionary ++ data ->
-  inflates dictionary input data ((m_at m + 7) / 8).
-Proof. intros [_ H] F O. apply machine_right. exists m, (r ++ rest). auto. Qed.
+Lemma put_steps h m bs m' rest : steps m bs m' rest -> dispensable h m -> near (m_mode m) -> steps (put h m) bs (put h m') rest.
+Proof.
+  intros H [->|D] N; [rewrite !put_nothing; exact H|]. apply steps_window; assumption.
+Qed.
 
-(** When it says that the input is invalid, nothing that begins with it is valid. *)
-Theorem calls_invalid dictionary input m rest :
-  steps (begin dictionary) (bits_of input) m rest -> step m rest = Bad ->
-  forall more data consumed, ~ inflates dictionary (input ++ more) data consumed.
-Proof. apply machine_invalid. Qed.
+Lemma steps_near m bs m' rest : steps m bs m' rest -> near (m_mode m) -> near (m_mode m').
+Proof. induction 1 as [|m bs m' bs' m'' bs'' H K IH]; intros N; [exact N|]. apply IH. eapply near_step; eassumption. Qed.
+
+Lemma steps_dispensable h m bs m' rest : steps m bs m' rest -> dispensable h m -> dispensable h m'.
+Proof.
+  intros H [->|D]; [left; reflexivity|right]. apply steps_weight in H as (_ & _ & more & ->). rewrite zlen_app. pose proof (zlen_nonneg more). lia.
+Qed.
+
+Lemma put_idle h m c r : dispensable h m -> near (m_mode m) -> idle c (put h m) r <-> idle c m r.
+Proof.
+  intros D N. assert (G : keeps_machine c (put h m) <-> keeps_machine c m).
+  { split; intros [S K F]; (constructor; [exact S| |exact F]); destruct m as [md fi at_bit out]; cbn [put m_mode m_out m_final m_at] in *;
+      destruct md; try exact K; destruct K as (K0 & K1 & K2 & K3 & K4 & K5 & K6); repeat (split; [assumption|]);
+      rewrite zlen_app in *; pose proof (zlen_nonneg h); (split; [|assumption]).
+    - destruct D as [->|D]; [change (zlen (@nil Z)) with 0 in K5; lia|cbn [m_out] in D; lia].
+    - lia. }
+  split; intros [A B C E F H]; constructor; try assumption; apply G; assumption.
+Qed.
+
+(** * Calls *)
+
+(** Of a stream with the bits [all], [rest] have not been given yet, or have been given back. *)
+Definition reached (dictionary : list Z) (all : list bool) (c : cells) (m : machine) (r rest : list bool) : Prop :=
+  idle c m r /\ near (m_mode m) /\ steps (begin dictionary) all m (r ++ rest).
+
+Lemma reached_start dictionary all c : fresh c -> reached dictionary all c (begin dictionary) [] all.
+Proof. intros H. split; [apply fresh_idle, H|split; [exact I|constructor]]. Qed.
+
+(** What a call that stops with [go] may find, with [bs] before it. *)
+Definition stops (cap o1 go : Z) (m : machine) (bs : list bool) : Prop :=
+  (go = 0 /\ step m bs = More /\ m_mode m <> Finished) \/
+  (go = 2 /\ o1 = cap /\ ((step m bs = More /\ m_mode m <> Finished) \/
+                          exists m' rest, step m bs = Done m' rest /\ zlen (m_out m') = zlen (m_out m) + 1)).
+
+(** A call goes on from there, whatever part of the rest it gets and whatever room. What it does not take is to be given again. *)
+Theorem call_right dictionary all c M r input from end_ more out o cap h :
+  header_right ->
+  reached dictionary all c M r (input_bits input from end_ ++ more) ->
+  m_out M = h ++ ztake o out -> h = [] \/ 32768 <= o ->
+  words W8 input -> 0 <= from <= end_ -> end_ <= zlen input -> zlen input < 2 ^ 63 ->
+  words W8 out -> 0 <= o <= cap -> cap <= zlen out -> zlen out < 2 ^ 63 ->
+  exists n go p o1 out' c' M1 rest,
+    runs tables (after "zlib_inflate") Decoder.inflate [from; end_; o; cap]
+      (Arr W8 false input :: Arr W8 true out :: all_arrays c) n [go; p; o1]
+      (Arr W8 false input :: Arr W8 true out' :: all_arrays c') /\
+    from <= p <= end_ /\ o <= o1 <= cap /\ zlen out' = zlen out /\ ztake o out' = ztake o out /\ zdrop o1 out' = zdrop o1 out /\
+    0 <= n <= 51000 * (32 * (end_ - from) + (o1 - o) + 254) + 102100 /\
+    m_out M1 = m_out M ++ zdrop o (ztake o1 out') /\
+    steps (begin dictionary) all M1 (rest ++ more) /\
+    ((go = 4 /\ step M1 rest = Bad) \/
+     exists r', rest = r' ++ input_bits input p end_ /\ reached dictionary all c' M1 r' (input_bits input p end_ ++ more) /\
+       (stops cap o1 go M1 rest \/ (go = 3 /\ m_mode M1 = Finished /\ (zlen r' < 8 \/ p = from)))).
+Proof.
+  intros HH (HI & HN & HS) HM Hh Hi Hf He Hin Wo Hoc Hc Hl.
+  remember (Machine (m_mode M) (m_final M) (m_at M) (ztake o out)) as m eqn:Em.
+  assert (Om : m_out m = ztake o out) by (rewrite Em; reflexivity).
+  assert (LO : zlen (ztake o out) = o) by (apply zlen_ztake; lia).
+  assert (EM : M = put h m) by (rewrite Em; symmetry; apply put_split, HM).
+  assert (D : dispensable h m) by (unfold dispensable; rewrite Om, LO; exact Hh).
+  assert (N : near (m_mode m)) by (rewrite Em; exact HN).
+  rewrite EM in HI, HS. apply put_idle in HI; [|exact D|exact N].
+  assert (HO : bytes_out out o m) by (constructor; [exact Om|lia|exact Wo]).
+  destruct (inflate_spec input from end_ out o cap c m r HH bytes_right_proved Hi Hf He Hin HO ltac:(lia) Hl HI)
+    as (n & ws & Bs & R & go & p & o1 & ou & c' & m1 & rest & -> & -> & B1 & B2 & L1 & D1 & S1 & O1 & Hn & HE).
+  unfold given in S1, Hn.
+  pose proof (steps_near _ _ _ _ S1 N) as N1. pose proof (steps_dispensable h _ _ _ _ S1 D) as DD.
+  pose proof (put_steps h _ _ _ _ S1 D N) as S2. apply (steps_keep _ _ _ _ more) in S2. rewrite <- app_assoc in S2.
+  pose proof (steps_trans _ _ _ _ _ _ HS S2) as S3.
+  pose proof (steps_weight _ _ _ _ S1) as (_ & LR & made & OM). rewrite Om in OM.
+  destruct O1 as [X1 X2 X3].
+  assert (TT : ztake o1 ou = ztake o out ++ made) by (rewrite <- X1; exact OM).
+  assert (TD : zdrop o (ztake o1 ou) = made) by (rewrite TT, <- LO at 1; apply zdrop_app).
+  exists n, go, p, o1, ou, c', (put h m1), rest. split; [exact R|]. split; [exact B1|]. split; [exact B2|]. split; [exact L1|]. split.
+  { rewrite <- (firstn_skipn (Z.to_nat o) (ztake o1 ou)) in TT. fold (zdrop o (ztake o1 ou)) in TT. rewrite TD in TT.
+    apply app_inv_tail in TT. rewrite <- TT. unfold ztake. rewrite firstn_firstn. f_equal. lia. }
+  split; [exact D1|]. split.
+  { assert (LM : zlen (m_out m1) = o1) by (rewrite X1; apply zlen_ztake; lia).
+    pose proof (rank_bound (m_mode m1)) as RB. pose proof (rank_bound (m_mode m)) as RM. pose proof (zlen_nonneg rest).
+    pose proof (i_few _ _ _ HI). unfold weight, input_bits in Hn. rewrite zlen_app, bits_of_length, zlen_part, LM, Om, LO in Hn by lia. lia. }
+  split; [unfold put; cbn [m_out]; rewrite HM, TD, OM, app_assoc; reflexivity|].
+  split; [exact S3|].
+  destruct HE as [(E & HB & _)|(r' & HI' & ER & HW)].
+  - left. split; [exact E|]. rewrite put_step, HB by assumption. reflexivity.
+  - right. exists r'. split; [exact ER|]. split.
+    { split; [apply put_idle; assumption|]. split; [exact N1|]. rewrite ER, <- app_assoc in S3. exact S3. }
+    unfold stops. rewrite put_step by assumption. destruct HW as [(E & A & F)|[(E & Q & W)|(E & F & HL)]].
+    + left. left. rewrite A. auto.
+    + left. right. split; [exact E|]. split; [rewrite X1, zlen_ztake in Q by lia; exact Q|].
+      destruct W as [(A & F)|(m' & r2 & A & L)]; rewrite A; [left; auto|right]. exists (put h m'), r2. split; [reflexivity|].
+      unfold put. cbn [m_out]. rewrite !zlen_app. lia.
+    + right. auto.
+Qed.

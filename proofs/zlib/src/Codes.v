@@ -1,10 +1,9 @@
-(** Codes.v: the procedures of Fast.v that make the codes of a block: [zlib_both], [zlib_fixed], [zlib_codes].
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Codes.v: the procedures of Decoder.v that make the codes of a block: [zlib_both], [zlib_fixed], [zlib_codes]. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics Wp Tactics.
 From ZlibTrusted Require Import Rfc1951 Claims.
 From Zlib Require Import Reader Canonical Inflate Emit Lookup Build Fill Buffer Copying Machine.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -39,7 +38,7 @@ Qed.
 
 (** The procedures behind the one called [f]: those that it may call. *)
 Definition behind (f : ident) : list proc :=
-  match find_proc f (g_procs Fast.program) with Some (_, G) => G | None => [] end.
+  match find_proc f (g_procs Decoder.program) with Some (_, G) => G | None => [] end.
 
 (** * Meanings *)
 
@@ -52,13 +51,13 @@ Proof.
   apply Z.eqb_eq in H3. auto.
 Qed.
 
-Lemma lit_meanings ls : zlen ls <= 288 -> meanings ls Fast.lit_meaning.
+Lemma lit_meanings ls : zlen ls <= 288 -> meanings ls Decoder.lit_meaning.
 Proof. intros H. apply meanings_check; [exact H|reflexivity]. Qed.
 
-Lemma dist_meanings ls : zlen ls <= 32 -> meanings ls Fast.dist_meaning.
+Lemma dist_meanings ls : zlen ls <= 32 -> meanings ls Decoder.dist_meaning.
 Proof. intros H. apply meanings_check; [exact H|reflexivity]. Qed.
 
-Lemma code_meanings ls : zlen ls <= 19 -> meanings ls Fast.code_meaning.
+Lemma code_meanings ls : zlen ls <= 19 -> meanings ls Decoder.code_meaning.
 Proof. intros H. apply meanings_check; [exact H|reflexivity]. Qed.
 
 (** * Which lengths make a code *)
@@ -141,7 +140,7 @@ Lemma build_behind T lens meaning table counts sym from size width low high :
   size <= zlen sym -> zlen sym <= 320 -> words W16 sym -> 1 <= width <= 15 -> 2 ^ width <= zlen table -> words W32 table ->
   0 <= low <= 1 -> 0 <= high <= 1 ->
   exists n counts' sym' table',
-    runs T (behind "zlib_build") Fast.build [from; size; width; low; high]
+    runs T (behind "zlib_build") Decoder.build [from; size; width; low; high]
       [Arr W8 false lens; Arr W32 false meaning; Arr W32 true table; Arr W16 true counts; Arr W16 true sym] n
       [b2z (accepted low high (part from size lens))]
       [Arr W8 false lens; Arr W32 false meaning; Arr W32 true table'; Arr W16 true counts'; Arr W16 true sym'] /\
@@ -154,7 +153,7 @@ Proof.
     (n & ws & Bs & R & Hn & -> & counts' & sym' & table' & (C1 & C2 & S1 & T1 & S2 & T2 & HA) & ->); try assumption.
   exists n, counts', sym', table'. split.
   - change (behind "zlib_build") with
-      ([Fast.stored_bytes; Fast.stored_length; Fast.copy_rest; Fast.token; Fast.match_; Fast.fast; Fast.refill; Fast.find] ++ callees [])%list.
+      ([Decoder.stored_bytes; Decoder.stored_length; Decoder.copy_rest; Decoder.token; Decoder.match_; Decoder.fast; Decoder.refill; Decoder.find] ++ callees [])%list.
     apply runs_behind; [reflexivity|exact R].
   - split; [exact Hn|]. split; [split; assumption|]. split; [split; assumption|]. split; [split; assumption|].
     intros HA'. destruct (HA HA') as (K1 & K2 & K3). constructor; assumption.
@@ -180,7 +179,7 @@ Let lit := ztake nlit done.
 Let dist := zdrop nlit done.
 
 Lemma both_spec : exists n c',
-  runs tables (behind "zlib_both") Fast.both_codes [nlit; ndist] (arrays_of c) n [] (arrays_of c') /\
+  runs tables (behind "zlib_both") Decoder.both_codes [nlit; ndist] (arrays_of c) n [] (arrays_of c') /\
   0 <= n <= 42000 /\ shaped c' /\ c_lens c' = lens /\
   (if is_literal_code lit && is_distance_code dist
    then c_state c' = zset st 0 6 /\ kept_lit lit c' /\ kept_dist dist c'
@@ -195,33 +194,33 @@ Proof.
   { apply Forall_app. unfold lit, dist. rewrite ztake_zdrop. exact HF. } destruct Fl as [Fl Fd].
   assert (Ll : zlen lit = nlit) by (rewrite <- Elit; apply zlen_part; lia).
   assert (Ld : zlen dist = ndist) by (rewrite <- Edist; apply zlen_part; lia).
-  destruct (build_behind tables lens Fast.lit_meaning lt lc ly 0 nlit 11 1 1) as (n1 & lc' & ly' & lt' & R1 & N1 & A1 & A2 & A3 & K1);
+  destruct (build_behind tables lens Decoder.lit_meaning lt lc ly 0 nlit 11 1 1) as (n1 & lc' & ly' & lt' & R1 & N1 & A1 & A2 & A3 & K1);
     rewrite ?Elit, ?Y1, ?T1, ?C1; try assumption; try lia; [apply lit_meanings; lia|].
-  destruct (build_behind tables lens Fast.dist_meaning dt dc dy nlit ndist 9 0 1) as (n2 & dc' & dy' & dt' & R2 & N2 & B1 & B2 & B3 & K2);
+  destruct (build_behind tables lens Decoder.dist_meaning dt dc dy nlit ndist 9 0 1) as (n2 & dc' & dy' & dt' & R2 & N2 & B1 & B2 & B3 & K2);
     rewrite ?Edist, ?Z1, ?U1, ?D1; try assumption; try lia; [apply dist_meanings; lia|].
   rewrite Elit, accepted_literal in * by exact Fl. rewrite Edist, accepted_distance in * by exact Fd.
   change (2 ^ 11) with 2048 in N1. change (2 ^ 9) with 512 in N2. rewrite Y1, T1 in *. rewrite Z1, U1 in *.
-  assert (G : exists n ws Bs, runs tables (behind "zlib_both") Fast.both_codes [nlit; ndist] (arrays_of c) n ws Bs /\
+  assert (G : exists n ws Bs, runs tables (behind "zlib_both") Decoder.both_codes [nlit; ndist] (arrays_of c) n ws Bs /\
     (ws = [] /\ 0 <= n <= 42000 /\ exists c', Bs = arrays_of c' /\ shaped c' /\ c_lens c' = lens /\
       (if is_literal_code lit && is_distance_code dist
        then c_state c' = zset st 0 6 /\ kept_lit lit c' /\ kept_dist dist c'
        else exists why, word W64 why /\ c_state c' = refused why st))).
   { unfold arrays_of, c, tables. cbn [c_state c_lens c_lit_table c_lit_count c_lit_sym c_dist_table c_dist_count c_dist_sym].
-    vc_proc Fast.both_codes. apply wp_seq. vc_call Fast.build. eexists n1, _, _. split; [exact R1|]. vc_compute. clear R1.
+    vc_proc Decoder.both_codes. apply wp_seq. vc_call Decoder.build. eexists n1, _, _. split; [exact R1|]. vc_compute. clear R1.
     destruct (is_literal_code lit); cbn [b2z andb].
     - vc_step. split; [intros _|intros H; discriminate].
-      apply wp_seq. vc_call Fast.build. eexists n2, _, _. split; [exact R2|]. vc_compute. clear R2.
+      apply wp_seq. vc_call Decoder.build. eexists n2, _, _. split; [exact R2|]. vc_compute. clear R2.
       destruct (is_distance_code dist); cbn [b2z].
       + vc; try lia. vc_compute. split; [reflexivity|]. split; [lia|].
         exists (Cells (zset st 0 6) lens lt' lc' ly' dt' dc' dy'). split; [reflexivity|].
         split; [constructor; try assumption; try (split; assumption); apply set_word; [split; assumption|unfold word; cbn [modulus]; lia]|].
         split; [reflexivity|]. split; [reflexivity|]. split; (split; [lia|]); [apply K1|apply K2]; reflexivity.
-      + unfold Fast.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. split; [reflexivity|]. split; [lia|].
+      + unfold Decoder.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. split; [reflexivity|]. split; [lia|].
         exists (Cells (refused 7 st) lens lt' lc' ly' dt' dc' dy'). split; [reflexivity|].
         split; [constructor; try assumption; try (split; assumption); apply set_refused; [split; assumption|unfold word; cbn [modulus]; lia]|].
         split; [reflexivity|]. exists 7. split; [unfold word; cbn [modulus]; lia|reflexivity].
     - vc_step. split; [intros H; contradiction H; reflexivity|intros _].
-      unfold Fast.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. split; [reflexivity|]. split; [lia|].
+      unfold Decoder.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. split; [reflexivity|]. split; [lia|].
       exists (Cells (refused 6 st) lens lt' lc' ly' dt dc dy). split; [reflexivity|].
       split; [constructor; try assumption; try (split; assumption); apply set_refused; [split; assumption|unfold word; cbn [modulus]; lia]|].
       split; [reflexivity|]. exists 6. split; [unfold word; cbn [modulus]; lia|reflexivity]. }
@@ -254,7 +253,7 @@ Proof. apply Forall_app. split; [apply (proj1 fixed_roomy)|apply (proj2 fixed_ro
 
 (** [zlib_set] on the array of lengths. *)
 Lemma set_there lens from limit l : zlen lens = 320 -> 0 <= from <= limit -> limit <= 320 -> 0 <= l < 256 ->
-  exists n, runs tables (behind "zlib_set") Fast.set_lengths [from; limit; l] [Arr W8 true lens] n [] [Arr W8 true (filled from limit l lens)] /\
+  exists n, runs tables (behind "zlib_set") Decoder.set_lengths [from; limit; l] [Arr W8 true lens] n [] [Arr W8 true (filled from limit l lens)] /\
     0 <= n <= 3 * (limit - from) + 1.
 Proof.
   intros L H1 H2 Hl. destruct (set_spec tables (behind "zlib_set") lens from limit l H1 ltac:(lia) ltac:(lia) Hl) as (n & ws & Bs & R & Hn & -> & ->).
@@ -267,7 +266,7 @@ Let c := Cells st lens lt lc ly dt dc dy.
 Hypothesis HS : shaped c.
 
 Lemma fixed_spec : exists n c',
-  runs tables (behind "zlib_fixed") Fast.fixed_codes [] (arrays_of c) n [] (arrays_of c') /\
+  runs tables (behind "zlib_fixed") Decoder.fixed_codes [] (arrays_of c) n [] (arrays_of c') /\
   0 <= n <= 44000 /\ shaped c' /\ c_state c' = zset st 0 6 /\ kept_lit fixed_lit c' /\ kept_dist fixed_dist c'.
 Proof.
   assert (L : array_of W8 320 lens) by apply HS. destruct L as [L W].
@@ -285,26 +284,26 @@ Proof.
   rewrite T0 in K. change (ztake 288 (fixed_lit ++ fixed_dist)) with fixed_lit in K.
   change (zdrop 288 (fixed_lit ++ fixed_dist)) with fixed_dist in K.
   change (is_literal_code fixed_lit && is_distance_code fixed_dist) with true in K.
-  assert (G : exists m ws Bs, runs tables (behind "zlib_fixed") Fast.fixed_codes [] (arrays_of c) m ws Bs /\
+  assert (G : exists m ws Bs, runs tables (behind "zlib_fixed") Decoder.fixed_codes [] (arrays_of c) m ws Bs /\
     (ws = [] /\ 0 <= m <= 44000 /\ Bs = arrays_of c')).
   { unfold arrays_of at 1. unfold c, tables. cbn [c_state c_lens c_lit_table c_lit_count c_lit_sym c_dist_table c_dist_count c_dist_sym].
-    vc_proc Fast.fixed_codes.
-    apply wp_seq. vc_call Fast.set_lengths.
+    vc_proc Decoder.fixed_codes.
+    apply wp_seq. vc_call Decoder.set_lengths.
     destruct (set_there lens 0 144 8) as (n1 & R1 & N1); [lia|lia|lia|lia|]. eexists n1, _, _. split; [exact R1|]. vc_compute. clear R1.
     rewrite <- E1.
-    apply wp_seq. vc_call Fast.set_lengths.
+    apply wp_seq. vc_call Decoder.set_lengths.
     destruct (set_there l1 144 256 9) as (n2 & R2 & N2); [lia|lia|lia|lia|]. eexists n2, _, _. split; [exact R2|]. vc_compute. clear R2.
     rewrite <- E2.
-    apply wp_seq. vc_call Fast.set_lengths.
+    apply wp_seq. vc_call Decoder.set_lengths.
     destruct (set_there l2 256 280 7) as (n3 & R3 & N3); [lia|lia|lia|lia|]. eexists n3, _, _. split; [exact R3|]. vc_compute. clear R3.
     rewrite <- E3.
-    apply wp_seq. vc_call Fast.set_lengths.
+    apply wp_seq. vc_call Decoder.set_lengths.
     destruct (set_there l3 280 288 8) as (n4 & R4 & N4); [lia|lia|lia|lia|]. eexists n4, _, _. split; [exact R4|]. vc_compute. clear R4.
     rewrite <- E4.
-    apply wp_seq. vc_call Fast.set_lengths.
+    apply wp_seq. vc_call Decoder.set_lengths.
     destruct (set_there l4 288 320 5) as (n5 & R5 & N5); [lia|lia|lia|lia|]. eexists n5, _, _. split; [exact R5|]. vc_compute. clear R5.
     rewrite E5.
-    vc_call Fast.both_codes. unfold arrays_of in R at 1. eexists n, _, _. split; [exact R|]. unfold arrays_of. vc_compute.
+    vc_call Decoder.both_codes. unfold arrays_of in R at 1. eexists n, _, _. split; [exact R|]. unfold arrays_of. vc_compute.
     split; [reflexivity|]. split; [lia|reflexivity]. }
   destruct G as (m & ws & Bs & R' & -> & Hm & ->). exists m, c'. split; [exact R'|]. split; [exact Hm|]. split; [exact SC|]. exact K.
 Qed.
@@ -353,7 +352,7 @@ Variables (code : list Z) (nlit ndist : Z) (done : list Z).
 Hypotheses (HM : m_mode m = CodeLengths code nlit ndist done) (HD : zlen done = nlit + ndist).
 
 Lemma codes_spec : exists n c',
-  runs tables (behind "zlib_codes") Fast.dynamic_codes [] (arrays_of c) n [] (arrays_of c') /\
+  runs tables (behind "zlib_codes") Decoder.dynamic_codes [] (arrays_of c) n [] (arrays_of c') /\
   0 <= n <= 43000 /\ made_step input pos end_ bb bc c m bs bb bc 1 c'.
 Proof.
   destruct HK as [HS HQ H3]. rewrite HM in HQ. cbn [keeps_mode] in HQ. destruct HQ as (Q0 & (Q6 & Q7 & Q9 & B1 & B2) & _ & _ & HF & HT).
@@ -370,11 +369,11 @@ Proof.
   { unfold move. rewrite HM. rewrite (proj2 (Z.eqb_eq _ _) HD). reflexivity. }
   assert (N256 : 0 <= znth done 256).
   { rewrite Forall_forall in HF. apply HF. apply nth_In. unfold zlen in *. lia. }
-  assert (G : exists k ws Bs, runs tables (behind "zlib_codes") Fast.dynamic_codes [] (arrays_of c) k ws Bs /\
+  assert (G : exists k ws Bs, runs tables (behind "zlib_codes") Decoder.dynamic_codes [] (arrays_of c) k ws Bs /\
     (ws = [] /\ 0 <= k <= 43000 /\ exists c', Bs = arrays_of c' /\ made_step input pos end_ bb bc c m bs bb bc 1 c')).
   { unfold arrays_of at 1. unfold c at 1 2 3 4 5 6 7 8. unfold tables. cbn [c_state c_lens c_lit_table c_lit_count c_lit_sym c_dist_table c_dist_count c_dist_sym].
-    vc_proc Fast.dynamic_codes. apply wp_if. vc_exp. split; [lia|]. rewrite E256. split; intros Hc.
-    - vc_call Fast.both_codes. split; [lia|]. split; [lia|]. rewrite Q6, Q7.
+    vc_proc Decoder.dynamic_codes. apply wp_if. vc_exp. split; [lia|]. rewrite E256. split; intros Hc.
+    - vc_call Decoder.both_codes. split; [lia|]. split; [lia|]. rewrite Q6, Q7.
       unfold arrays_of in R at 1. eexists n, _, _. split; [exact R|]. unfold arrays_of. vc_compute.
       split; [reflexivity|]. split; [lia|]. exists c1. split; [reflexivity|].
       replace (0 <? znth done 256) with true in MV by (symmetry; apply Z.ltb_lt; lia). cbn [andb] in MV.
@@ -384,7 +383,7 @@ Proof.
         * unfold cell. rewrite E. cell_values. exact H3.
       + destruct K as (why & Ww & E). eapply step_refused; [exact MV| |exact HP|exact Hbc].
         eapply (refuses_state c); [exact Ww|exact SC|exact S1|exact E].
-    - unfold Fast.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. split; [reflexivity|]. split; [lia|].
+    - unfold Decoder.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. split; [reflexivity|]. split; [lia|].
       exists (with_state c (refused 11 st)). split; [reflexivity|].
       replace (0 <? znth done 256) with false in MV by (symmetry; apply Z.ltb_ge; lia). cbn [andb] in MV.
       eapply step_refused; [exact MV| |exact HP|exact Hbc].

@@ -1,9 +1,8 @@
-(** Copying.v: copies inside the output: cell by cell, overlapping what they write; [zlib_copy].
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Copying.v: copies inside the output: cell by cell, overlapping what they write; [zlib_copy]. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics Wp Tactics.
 From ZlibTrusted Require Import Rfc1951.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -73,14 +72,14 @@ Definition copy_state (i : Z) (limit l dd go : option Z) (ou s : list Z) : state
 (** As many bytes as there is room for; the state says how many are left, and that symbols come next when none is. *)
 Lemma copy_spec :
   let n := Z.min left (cap - o) in
-  exists c ws Bs, runs T G Fast.copy_rest [o; cap] [Arr W8 true out; Arr W64 true st] c ws Bs /\
+  exists c ws Bs, runs T G Decoder.copy_rest [o; cap] [Arr W8 true out; Arr W64 true st] c ws Bs /\
     (0 <= c <= 3 * n + 10 /\ ws = [o + n; if left =? n then 1 else 2] /\
      exists now, copied out o d n now /\
        Bs = [Arr W8 true now; Arr W64 true (if left =? n then zset (zset st 4 0) 0 6 else zset st 4 (left - n))]).
 Proof.
   cbv zeta. remember (Z.min left (cap - o)) as n eqn:En. change (2 ^ 63) with 9223372036854775808 in Hlong.
   pose proof (words_znth W64 st 4 Ws ltac:(lia)) as W4. fold left in W4. unfold word in W4. cbn [modulus] in W4.
-  vc_proc Fast.copy_rest.
+  vc_proc Decoder.copy_rest.
   apply wp_seq. vc_step. vc_step. fold left. apply wp_seq. vc_step. vc_step. fold d. apply wp_seq.
   vc_cut (fun s (c : Z) => s = copy_state o (Some (o + n)) (Some left) (Some d) None out st /\ c = 3).
   { vc_step. vc_wraps. split; intros Hc; vc_cond Hc; vc_wraps; (split; [unfold copy_state; vc_state|lia]). }

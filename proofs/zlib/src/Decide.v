@@ -1,5 +1,4 @@
-(** Decide.v: what a table and a search say of the bits in the buffer is what the reader of codewords finds in the input.
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Decide.v: what a table and a search say of the bits in the buffer is what the reader of codewords finds in the input. *)
 From Coq Require Import ZArith Lia Bool List.
 From VerifiedC Require Import Words.
 From ZlibTrusted Require Import Rfc1951 Claims.

@@ -1,6 +1,5 @@
-(** Fast.v: inflate in verified C: a 64-bit bit buffer, one table for each code and a search for longer codewords, and a
-    state that is kept between calls, so that input and output may come in pieces.
-    In progress: no theorem speaks of this program yet, see README.md. *)
+(** Decoder.v: inflate in verified C: a 64-bit bit buffer, one table for each code and a search for longer codewords, and a
+    state that is kept between calls, so that input and output may come in pieces. *)
 From Coq Require Import ZArith String List.
 From VerifiedC Require Import Words Syntax.
 From ZlibTrusted Require Import Rfc1951.
@@ -635,8 +634,8 @@ Definition inflate : proc := {|
 Definition program : program := {|
   g_name := "zlib";
   g_notes := [
-    "Inflate (RFC 1951), printed from a program in verified C: do not edit.";
-    "No theorem holds of this text yet."
+    "Inflate (RFC 1951), printed from a proved program: do not edit.";
+    "Theorems Theorems.program_right and Theorems.program_resumes of the component zlib hold of exactly this text."
   ];
   g_tables := [
     Table "zlib_lit_meaning" W32 lit_meaning; Table "zlib_dist_meaning" W32 dist_meaning;

@@ -1,10 +1,9 @@
-(** Fill.v: the procedure of Fast.v that makes a table of a code: [zlib_fill]; and [zlib_build], which makes all of it.
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Fill.v: the procedure of Decoder.v that makes a table of a code: [zlib_fill]; and [zlib_build], which makes all of it. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics Wp Tactics.
 From ZlibTrusted Require Import Rfc1951 Claims.
 From Zlib Require Import Reader Canonical Emit Lookup Build.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -112,7 +111,7 @@ Proof.
 Qed.
 
 Lemma fill_spec :
-  exists n ws Bs, runs T (Fast.reverse :: G) Fast.fill_table [width]
+  exists n ws Bs, runs T (Decoder.reverse :: G) Decoder.fill_table [width]
     [Arr W16 false counts; Arr W16 false sym; Arr W32 false meaning; Arr W32 true table] n ws Bs /\
     (0 <= n <= 6 * 2 ^ width + 70 * zlen ls + 100 /\ ws = [] /\ exists tb, good_table tb /\
      Bs = [Arr W16 false counts; Arr W16 false sym; Arr W32 false meaning; Arr W32 true tb]).
@@ -120,7 +119,7 @@ Proof.
   assert (P : 2 ^ width <= 2 ^ 15) by (apply Z.pow_le_mono_r; lia). change (2 ^ 15) with 32768 in P.
   assert (P0 : 0 < 2 ^ width) by (apply Z.pow_pos_nonneg; lia).
   pose proof (h_counts_size _ _ _ HH) as LC.
-  vc_proc Fast.fill_table. apply wp_seq. vc_step. vc_step. rewrite Z.shiftl_1_l, wrap_small by (cbn [modulus]; lia).
+  vc_proc Decoder.fill_table. apply wp_seq. vc_step. vc_step. rewrite Z.shiftl_1_l, wrap_small by (cbn [modulus]; lia).
   apply wp_seq. vc_cut (fun s c => s = fill_state (Some (2 ^ width)) None None None None None None (filled 0 (2 ^ width) 0 table) /\ c = 3 * 2 ^ width + 3).
   { unfold For. vc.
     vc_loop (fun i s c => s = fill_state (Some i) None None None None None None (filled 0 i 0 table) /\ 0 <= i <= 2 ^ width /\ c = 2 + 3 * i)
@@ -164,7 +163,7 @@ Proof.
           + destruct (codeword_number k j ltac:(lia) ltac:(lia)) as (CW & LW & SB & CB).
             set (word := high_first (Z.to_nat k) (first_code ls (Z.to_nat k) + j)) in *.
             pose proof (codeword_range _ _ _ CW) as RS. destruct HM as [HM1 HM2].
-            apply wp_seq. vc_call Fast.reverse.
+            apply wp_seq. vc_call Decoder.reverse.
             destruct (reverse_spec T G (first_code ls (Z.to_nat k) + j) k ltac:(unfold Words.word; cbn [modulus]; lia) ltac:(lia)) as (n & ws & Bs & R & Hn & -> & ->).
             fold word in R. eexists n, _, _. split; [exact R|]. vc_compute.
             apply wp_seq. vc_step. vc_step. vc_step.
@@ -254,7 +253,7 @@ Hypotheses (Hsym : size <= zlen sym) (Hsym' : zlen sym <= 320) (Wsym : words W16
 Hypotheses (Hwidth : 1 <= width <= 15) (Htable : 2 ^ width <= zlen table) (Wt : words W32 table).
 Hypotheses (Hlow : 0 <= low <= 1) (Hhigh : 0 <= high <= 1).
 
-Definition callees : list proc := Fast.fill_table :: Fast.reverse :: Fast.sort_symbols :: Fast.count_lengths :: G.
+Definition callees : list proc := Decoder.fill_table :: Decoder.reverse :: Decoder.sort_symbols :: Decoder.count_lengths :: G.
 
 Definition built (counts' sym' table' : list Z) : Prop :=
   zlen counts' = 16 /\ words W16 counts' /\ zlen sym' = zlen sym /\ zlen table' = zlen table /\ words W16 sym' /\ words W32 table' /\
@@ -267,7 +266,7 @@ Definition build_state (ok : option Z) (tb cs sy : list Z) : state :=
          ("count", Arr W16 true cs) :: ("sym", Arr W16 true sy) :: T)%string.
 
 Lemma build_spec :
-  exists n ws Bs, runs T callees Fast.build [from; size; width; low; high]
+  exists n ws Bs, runs T callees Decoder.build [from; size; width; low; high]
     [Arr W8 false lens; Arr W32 false meaning; Arr W32 true table; Arr W16 true counts; Arr W16 true sym] n ws Bs /\
     (0 <= n <= 6 * 2 ^ width + 80 * size + 400 /\ ws = [b2z (accepted low high ls)] /\ exists counts' sym' table', built counts' sym' table' /\
      Bs = [Arr W8 false lens; Arr W32 false meaning; Arr W32 true table'; Arr W16 true counts'; Arr W16 true sym']).
@@ -280,7 +279,7 @@ Proof.
   { pose proof (longest_bound ls HF). apply words_zset; [|unfold word; cbn [modulus]; lia]. apply Forall_forall. intros x Hx.
     apply in_map_iff in Hx as (k & <- & _). pose proof (count_le ls (Z.of_nat k)). pose proof (count_nonneg ls (Z.of_nat k)).
     unfold word. cbn [modulus]. lia. }
-  vc_proc Fast.build. apply wp_seq. vc_call Fast.count_lengths.
+  vc_proc Decoder.build. apply wp_seq. vc_call Decoder.count_lengths.
   destruct (count_spec lens counts from size T G Hfrom Hsize Hend Hlens Hcounts HF) as (n & ws & Bs & R & Hn & -> & ->).
   fold ls in R. fold counts' in R. eexists n, _, _. split; [exact R|]. vc_compute. clear R.
   apply wp_seq.
@@ -292,15 +291,15 @@ Proof.
   assert (P0 : 0 < 2 ^ width) by (apply Z.pow_pos_nonneg; lia).
   intros s c (-> & ->). unfold build_state. apply wp_if. vc_exp. split; intros Hok.
   - apply b2z_true in Hok. pose proof (accepted_roomy low high ls HF ltac:(lia) Hok) as HR.
-    apply wp_seq. vc_call Fast.sort_symbols.
+    apply wp_seq. vc_call Decoder.sort_symbols.
     assert (HT : forall k, 1 <= k <= 15 -> znth counts' k = count ls k).
     { intros k Hk. unfold counts'. rewrite znth_zset_other, znth_tally by lia. reflexivity. }
-    destruct (sort_spec lens counts' sym from size T (Fast.count_lengths :: G) Hfrom Hsize Hend Hlens LC HF HT Hsym Wsym)
+    destruct (sort_spec lens counts' sym from size T (Decoder.count_lengths :: G) Hfrom Hsize Hend Hlens LC HF HT Hsym Wsym)
       as (n2 & ws & Bs & R & Hn2 & -> & sym' & -> & Ls & Ws & HS).
     fold ls in HS. eexists n2, _, _. split; [exact R|]. vc_compute. clear R.
     assert (HH : holds ls counts' sym') by (apply counted_holds; [exact HF|lia|exact HS]).
-    vc_call Fast.fill_table.
-    destruct (fill_spec ls counts' sym' meaning table width T (Fast.sort_symbols :: Fast.count_lengths :: G) HH HM HR ltac:(lia) Hwidth Htable Wt)
+    vc_call Decoder.fill_table.
+    destruct (fill_spec ls counts' sym' meaning table width T (Decoder.sort_symbols :: Decoder.count_lengths :: G) HH HM HR ltac:(lia) Hwidth Htable Wt)
       as (n3 & ws & Bs & R & Hn3 & -> & tb & (Lt & Wtb & HT') & ->).
     eexists n3, _, _. split; [exact R|]. vc_compute. rewrite Hok. split; [lia|]. split; [reflexivity|].
     exists counts', sym', tb. split; [|reflexivity]. unfold built. auto 10.

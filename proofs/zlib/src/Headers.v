@@ -1,11 +1,10 @@
-(** Headers.v: the procedures of Fast.v for the beginnings of blocks, [zlib_stored], [zlib_dynamic], [zlib_block]; and [zlib_header],
-    which calls what the mode asks for. Each makes one step of the machine.
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Headers.v: the procedures of Decoder.v for the beginnings of blocks, [zlib_stored], [zlib_dynamic], [zlib_block]; and [zlib_header],
+    which calls what the mode asks for. Each makes one step of the machine. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics Wp Tactics.
 From ZlibTrusted Require Import Rfc1951.
 From Zlib Require Import Reader Canonical Inflate Build Buffer Machine Codes Lengths.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -35,7 +34,7 @@ Definition outcome (bb' bc' go : Z) (c' : cells) : Prop := made_step input pos e
 (** * [zlib_stored] *)
 
 Lemma stored_spec : m_mode m = StoredLength -> exists n bb' bc' go st',
-  runs tables (behind "zlib_stored") Fast.stored_length [bb; bc] [Arr W64 true st] n [bb'; bc'; go] [Arr W64 true st'] /\
+  runs tables (behind "zlib_stored") Decoder.stored_length [bb; bc] [Arr W64 true st] n [bb'; bc'; go] [Arr W64 true st'] /\
   0 <= n <= 20 /\ outcome bb' bc' go (with_state c st').
 Proof.
   intros HM. destruct HK as [HS _ H3]. pose proof HB as [HP Hbc _]. pose proof (bits_padding _ _ _ _ _ _ _ HB) as PD.
@@ -49,8 +48,8 @@ Proof.
     0 <= n <= 20 /\ outcome bb' bc' go (with_state c st')).
   assert (Lp : p <= bc) by (rewrite Ep; apply land_bound_left; lia).
   destruct (take_field p HP ltac:(lia)) as [F1 P1]. rewrite F1 in MV. cbn [bind] in MV.
-  assert (G : exists n ws Bs, runs tables (behind "zlib_stored") Fast.stored_length [bb; bc] [Arr W64 true st] n ws Bs /\ result n ws Bs).
-  { unfold tables. vc_proc Fast.stored_length. apply wp_seq. vc_step. vc_step. rewrite <- Ep. vc_wraps. split; intros H1; vc_cond H1.
+  assert (G : exists n ws Bs, runs tables (behind "zlib_stored") Decoder.stored_length [bb; bc] [Arr W64 true st] n ws Bs /\ result n ws Bs).
+  { unfold tables. vc_proc Decoder.stored_length. apply wp_seq. vc_step. vc_step. rewrite <- Ep. vc_wraps. split; intros H1; vc_cond H1.
     - destruct (take_field 16 P1 ltac:(lia)) as [F2 P2]. destruct (take_field 16 P2 ltac:(lia)) as [F3 P3].
       change (Z.ones 16) with 65535 in F2, F3. change (Z.to_nat 16) with 16%nat in *. rewrite F2 in MV. cbn [bind] in MV. rewrite F3 in MV. cbn [bind] in MV.
       assert (S0 : 0 <= Z.shiftr bb p) by (apply Z.shiftr_nonneg; lia).
@@ -66,7 +65,7 @@ Proof.
         * apply shaped_with_state; [exact HS|]. do 2 (apply set_word; [|small_word]). split; assumption.
         * cbn [keeps_mode]. values. lia.
         * values. exact H3.
-      + rewrite (proj2 (Z.eqb_neq _ _) H2) in MV. unfold Fast.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute.
+      + rewrite (proj2 (Z.eqb_neq _ _) H2) in MV. unfold Decoder.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute.
         eexists _, _, _, _. split; [reflexivity|]. split; [reflexivity|]. split; [lia|].
         eapply step_refused; [exact MV| |exact P1|lia]. eapply (refuses_state c 2); [small_word| |exact S1|reflexivity].
         apply shaped_with_state; [exact HS|]. apply set_refused; [split; assumption|small_word].
@@ -81,7 +80,7 @@ Qed.
 (** * [zlib_dynamic] *)
 
 Lemma dynamic_spec : m_mode m = Dynamic -> exists n bb' bc' go st' lens',
-  runs tables (behind "zlib_dynamic") Fast.dynamic_start [bb; bc] [Arr W64 true st; Arr W8 true lens] n [bb'; bc'; go]
+  runs tables (behind "zlib_dynamic") Decoder.dynamic_start [bb; bc] [Arr W64 true st; Arr W8 true lens] n [bb'; bc'; go]
     [Arr W64 true st'; Arr W8 true lens'] /\
   0 <= n <= 100 /\ outcome bb' bc' go (Cells st' lens' lt lc ly dt dc dy).
 Proof.
@@ -94,8 +93,8 @@ Proof.
   { unfold move. rewrite HM. reflexivity. }
   set (result := fun (n : Z) ws Bs => exists bb' bc' go st' lens', ws = [bb'; bc'; go] /\ Bs = [Arr W64 true st'; Arr W8 true lens'] /\
     0 <= n <= 100 /\ outcome bb' bc' go (Cells st' lens' lt lc ly dt dc dy)).
-  assert (G : exists n ws Bs, runs tables (behind "zlib_dynamic") Fast.dynamic_start [bb; bc] [Arr W64 true st; Arr W8 true lens] n ws Bs /\ result n ws Bs).
-  { unfold tables. vc_proc Fast.dynamic_start. apply wp_seq. vc_step. vc_step. split; intros H1; vc_cond H1.
+  assert (G : exists n ws Bs, runs tables (behind "zlib_dynamic") Decoder.dynamic_start [bb; bc] [Arr W64 true st; Arr W8 true lens] n ws Bs /\ result n ws Bs).
+  { unfold tables. vc_proc Decoder.dynamic_start. apply wp_seq. vc_step. vc_step. split; intros H1; vc_cond H1.
     - destruct (take_field 5 HP ltac:(lia)) as [F1 P1]. destruct (take_field 5 P1 ltac:(lia)) as [F2 P2]. destruct (take_field 4 P2 ltac:(lia)) as [F3 P3].
       change (Z.to_nat 5) with 5%nat in *. change (Z.to_nat 4) with 4%nat in *. rewrite ones_5 in F1, F2. rewrite ones_4 in F3.
       rewrite F1 in MV. cbn [bind] in MV. rewrite F2 in MV. cbn [bind] in MV. rewrite F3 in MV. cbn [bind] in MV.
@@ -126,7 +125,7 @@ Proof.
            first [reflexivity | congruence | lia]. }
       intros v ->. split; intros H2; vc_cond H2; rewrite H2 in MV.
       + apply andb_true_iff in H2 as [H2 H4]. apply Z.leb_le in H2, H4.
-        apply wp_seq. vc_call Fast.set_lengths. destruct (set_there lens 0 19 0) as (n1 & RS & N1); [exact L1|lia|lia|lia|].
+        apply wp_seq. vc_call Decoder.set_lengths. destruct (set_there lens 0 19 0) as (n1 & RS & N1); [exact L1|lia|lia|lia|].
         eexists n1, _, _. split; [exact RS|]. vc_compute. clear RS.
         vc; try lia. vc_compute. eexists _, _, _, _, _. split; [reflexivity|]. split; [reflexivity|]. split; [lia|].
         eapply step_taken; [exact HB|exact MV|exact P3|lia| | |].
@@ -137,7 +136,7 @@ Proof.
           split; [reflexivity|]. split; [repeat split; lia|]. split; [lia|]. split; [lia|]. split; [lia|]. split; [constructor|].
           unfold filled. rewrite app_assoc. apply ztake_front. reflexivity.
         * values. exact V3.
-      + unfold Fast.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute.
+      + unfold Decoder.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute.
         eexists _, _, _, _, _. split; [reflexivity|]. split; [reflexivity|]. split; [lia|].
         eapply step_refused; [exact MV| |exact P3|lia]. split.
         * destruct HS. constructor; try assumption. cbn [c_state]. apply (set_refused st4 3); [exact A4|small_word].
@@ -156,7 +155,7 @@ Qed.
 (** * [zlib_block] *)
 
 Lemma block_spec : m_mode m = Block -> exists n bb' bc' go c',
-  runs tables (behind "zlib_block") Fast.block_start [bb; bc] (arrays_of c) n [bb'; bc'; go] (arrays_of c') /\
+  runs tables (behind "zlib_block") Decoder.block_start [bb; bc] (arrays_of c) n [bb'; bc'; go] (arrays_of c') /\
   0 <= n <= 44020 /\ outcome bb' bc' go c'.
 Proof.
   intros HM. destruct HK as [HS _ H3]. pose proof HB as [HP Hbc _].
@@ -170,9 +169,9 @@ Proof.
   { unfold move. rewrite HM. reflexivity. }
   set (result := fun (n : Z) ws Bs => exists bb' bc' go c', ws = [bb'; bc'; go] /\ Bs = arrays_of c' /\
     0 <= n <= 44020 /\ outcome bb' bc' go c').
-  assert (G : exists n ws Bs, runs tables (behind "zlib_block") Fast.block_start [bb; bc] (arrays_of c) n ws Bs /\ result n ws Bs).
+  assert (G : exists n ws Bs, runs tables (behind "zlib_block") Decoder.block_start [bb; bc] (arrays_of c) n ws Bs /\ result n ws Bs).
   { unfold arrays_of, c, tables. cbn [c_state c_lens c_lit_table c_lit_count c_lit_sym c_dist_table c_dist_count c_dist_sym].
-    vc_proc Fast.block_start. apply wp_seq. vc_step. vc_step. split; intros H1; vc_cond H1.
+    vc_proc Decoder.block_start. apply wp_seq. vc_step. vc_step. split; intros H1; vc_cond H1.
     - destruct (take_field 1 HP ltac:(lia)) as [F1 P1]. destruct (take_field 2 P1 ltac:(lia)) as [F2 P2].
       change (Z.to_nat 1) with 1%nat in *. change (Z.to_nat 2) with 2%nat in *. change (Z.ones 1) with 1 in F1. change (Z.ones 2) with 3 in F2.
       rewrite F1 in MV. cbn [bind] in MV. rewrite F2 in MV. cbn [bind] in MV. rewrite Z.shiftr_shiftr in P2 by lia. change (1 + 2) with 3 in P2.
@@ -195,7 +194,7 @@ Proof.
         - cbn [keeps_mode]. values. reflexivity.
         - values. exact V3. }
       rewrite (proj2 (Z.eqb_neq _ _) H2) in MV. vc_step. split; intros H4; vc_cond H4.
-      { rewrite (proj2 (Z.eqb_eq _ _) H4) in MV. vc_call Fast.fixed_codes.
+      { rewrite (proj2 (Z.eqb_eq _ _) H4) in MV. vc_call Decoder.fixed_codes.
         destruct (fixed_spec st3 lens lt lc ly dt dc dy) as (n & c' & R & Hn & SC & E & K1 & K2).
         { apply (shaped_with_state c); [exact HS|exact A3]. }
         unfold arrays_of in R at 1. eexists n, _, _. split; [exact R|]. unfold arrays_of. vc_compute.
@@ -210,7 +209,7 @@ Proof.
         - apply shaped_with_state; [exact HS|]. apply set_word; [exact A3|small_word].
         - cbn [keeps_mode]. values. reflexivity.
         - values. exact V3. }
-      rewrite (proj2 (Z.eqb_neq _ _) H5) in MV. unfold Fast.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute.
+      rewrite (proj2 (Z.eqb_neq _ _) H5) in MV. unfold Decoder.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute.
       eexists _, _, _, (with_state c (refused 1 st3)). split; [reflexivity|]. split; [reflexivity|]. split; [lia|].
       eapply step_refused; [exact MV| |exact P2|lia]. split.
       + apply shaped_with_state; [exact HS|]. apply set_refused; [exact A3|small_word].
@@ -229,51 +228,51 @@ Definition is_header (n : mode) : Prop :=
   match n with Block | StoredLength | Dynamic | CodeCode _ _ _ _ | CodeLengths _ _ _ _ => True | _ => False end.
 
 Lemma header_spec : is_header (m_mode m) -> exists n bb' bc' go c',
-  runs tables (behind "zlib_header") Fast.header [bb; bc] (arrays_of c) n [bb'; bc'; go] (arrays_of c') /\
+  runs tables (behind "zlib_header") Decoder.header [bb; bc] (arrays_of c) n [bb'; bc'; go] (arrays_of c') /\
   0 <= n <= 44100 /\ outcome bb' bc' go c'.
 Proof.
   intros HI. pose proof HK as [HS HQ _]. pose proof (s_state _ HS) as [S1 S2]. unfold c in S1, S2. cbn [c_state] in S1, S2.
   set (result := fun (n : Z) ws Bs => exists bb' bc' go c', ws = [bb'; bc'; go] /\ Bs = arrays_of c' /\
     0 <= n <= 44100 /\ outcome bb' bc' go c').
-  assert (G : exists n ws Bs, runs tables (behind "zlib_header") Fast.header [bb; bc] (arrays_of c) n ws Bs /\ result n ws Bs).
+  assert (G : exists n ws Bs, runs tables (behind "zlib_header") Decoder.header [bb; bc] (arrays_of c) n ws Bs /\ result n ws Bs).
   { destruct (m_mode m) as [| |k| |nlit ndist ncode done|code nlit ndist done|lit dist|lit dist k d|] eqn:HM; try contradiction HI;
       cbn [keeps_mode] in HQ; unfold numbers_kept, cell, c in HQ; cbn [c_state] in HQ.
     - destruct (block_spec HM) as (n & bb' & bc' & go & c' & R & Hn & H).
       unfold arrays_of at 1; unfold arrays_of at 1 in R; unfold c in R |- *; unfold tables; cbn [c_state c_lens c_lit_table c_lit_count c_lit_sym c_dist_table c_dist_count c_dist_sym] in R |- *.
-      vc_proc Fast.header. apply wp_seq. vc_step. do 0 skip_case HQ. take_case HQ.
-      vc_call Fast.block_start. eexists n, _, _. split; [exact R|]. unfold arrays_of. vc_compute.
+      vc_proc Decoder.header. apply wp_seq. vc_step. do 0 skip_case HQ. take_case HQ.
+      vc_call Decoder.block_start. eexists n, _, _. split; [exact R|]. unfold arrays_of. vc_compute.
       exists bb', bc', go, c'. split; [reflexivity|]. split; [reflexivity|]. split; [lia|exact H].
     - destruct (stored_spec HM) as (n & bb' & bc' & go & st' & R & Hn & H).
       unfold arrays_of, c, tables; cbn [c_state c_lens c_lit_table c_lit_count c_lit_sym c_dist_table c_dist_count c_dist_sym].
-      vc_proc Fast.header. apply wp_seq. vc_step. do 1 skip_case HQ. take_case HQ.
-      vc_call Fast.stored_length. eexists n, _, _. split; [exact R|]. vc_compute.
+      vc_proc Decoder.header. apply wp_seq. vc_step. do 1 skip_case HQ. take_case HQ.
+      vc_call Decoder.stored_length. eexists n, _, _. split; [exact R|]. vc_compute.
       exists bb', bc', go, (with_state c st'). split; [reflexivity|]. split; [reflexivity|]. split; [lia|exact H].
     - destruct (dynamic_spec HM) as (n & bb' & bc' & go & st' & lens' & R & Hn & H).
       unfold arrays_of, c, tables; cbn [c_state c_lens c_lit_table c_lit_count c_lit_sym c_dist_table c_dist_count c_dist_sym].
-      vc_proc Fast.header. apply wp_seq. vc_step. do 2 skip_case HQ. take_case HQ.
-      vc_call Fast.dynamic_start. eexists n, _, _. split; [exact R|]. vc_compute.
+      vc_proc Decoder.header. apply wp_seq. vc_step. do 2 skip_case HQ. take_case HQ.
+      vc_call Decoder.dynamic_start. eexists n, _, _. split; [exact R|]. vc_compute.
       exists bb', bc', go, (Cells st' lens' lt lc ly dt dc dy). split; [reflexivity|]. split; [reflexivity|]. split; [lia|exact H].
     - destruct HQ as (HQ & _).
       destruct (code_spec input pos end_ bb bc st lens lt lc ly dt dc dy m bs HK HB Hfull nlit ndist ncode done HM)
         as (n & bb' & bc' & go & st' & lens' & dt' & dc' & dy' & R & Hn & H).
       unfold arrays_of, c, tables; cbn [c_state c_lens c_lit_table c_lit_count c_lit_sym c_dist_table c_dist_count c_dist_sym].
-      vc_proc Fast.header. apply wp_seq. vc_step. do 3 skip_case HQ. take_case HQ.
-      vc_call Fast.code_code. eexists n, _, _. split; [exact R|]. vc_compute.
+      vc_proc Decoder.header. apply wp_seq. vc_step. do 3 skip_case HQ. take_case HQ.
+      vc_call Decoder.code_code. eexists n, _, _. split; [exact R|]. vc_compute.
       exists bb', bc', go, (Cells st' lens' lt lc ly dt' dc' dy'). split; [reflexivity|]. split; [reflexivity|]. split; [lia|exact H].
     - destruct HQ as (HQ & (Q6 & Q7 & Q9 & B1 & B2) & LD & _). pose proof (zlen_nonneg done) as ND.
       destruct (Z.eq_dec (zlen done) (nlit + ndist)) as [HD|HD].
       + destruct (codes_spec input pos end_ bb bc st lens lt lc ly dt dc dy m bs HK HB code nlit ndist done HM HD) as (n & c' & R & Hn & H).
         unfold arrays_of at 1; unfold arrays_of at 1 in R; unfold c in R |- *; unfold tables; cbn [c_state c_lens c_lit_table c_lit_count c_lit_sym c_dist_table c_dist_count c_dist_sym] in R |- *.
-        vc_proc Fast.header. apply wp_seq. vc_step. do 4 skip_case HQ. take_case HQ.
+        vc_proc Decoder.header. apply wp_seq. vc_step. do 4 skip_case HQ. take_case HQ.
         vc_step. split; [lia|]. split; [lia|]. split; [lia|]. rewrite Q6, Q7, Q9. vc_wraps. split; intros H1; vc_cond H1; [|contradiction].
-        vc_call Fast.dynamic_codes. eexists n, _, _. split; [exact R|]. unfold arrays_of. vc_compute.
+        vc_call Decoder.dynamic_codes. eexists n, _, _. split; [exact R|]. unfold arrays_of. vc_compute.
         exists bb, bc, 1, c'. split; [reflexivity|]. split; [reflexivity|]. split; [lia|exact H].
       + destruct (length_spec input pos end_ bb bc st lens lt lc ly dt dc dy m bs HK HB Hfull code nlit ndist done HM HD)
           as (n & bb' & bc' & go & st' & lens' & R & Hn & H).
         unfold arrays_of, c, tables; cbn [c_state c_lens c_lit_table c_lit_count c_lit_sym c_dist_table c_dist_count c_dist_sym].
-        vc_proc Fast.header. apply wp_seq. vc_step. do 4 skip_case HQ. take_case HQ.
+        vc_proc Decoder.header. apply wp_seq. vc_step. do 4 skip_case HQ. take_case HQ.
         vc_step. split; [lia|]. split; [lia|]. split; [lia|]. rewrite Q6, Q7, Q9. vc_wraps. split; intros H1; vc_cond H1; [contradiction|].
-        vc_call Fast.code_length. eexists n, _, _. split; [exact R|]. vc_compute.
+        vc_call Decoder.code_length. eexists n, _, _. split; [exact R|]. vc_compute.
         exists bb', bc', go, (Cells st' lens' lt lc ly dt dc dy). split; [reflexivity|]. split; [reflexivity|]. split; [lia|exact H]. }
   destruct G as (n & ws & Bs & R & bb' & bc' & go & c' & -> & -> & Hn & H). exists n, bb', bc', go, c'. auto.
 Qed.
@@ -282,13 +281,13 @@ End Headers.
 (** At the end, and when the input has been refused, it says so and changes nothing. *)
 Lemma header_ends bb bc st lens lt lc ly dt dc dy (c := Cells st lens lt lc ly dt dc dy) :
   shaped c -> cell c 0 = 8 \/ cell c 0 = 9 -> exists n,
-  runs tables (behind "zlib_header") Fast.header [bb; bc] (arrays_of c) n [bb; bc; if cell c 0 =? 8 then 3 else 4] (arrays_of c) /\ 0 <= n <= 10.
+  runs tables (behind "zlib_header") Decoder.header [bb; bc] (arrays_of c) n [bb; bc; if cell c 0 =? 8 then 3 else 4] (arrays_of c) /\ 0 <= n <= 10.
 Proof.
   intros HS HQ. pose proof (s_state _ HS) as [S1 S2]. unfold c, cell in S1, S2, HQ |- *. cbn [c_state] in S1, S2, HQ |- *.
-  assert (G : exists n ws Bs, runs tables (behind "zlib_header") Fast.header [bb; bc] (arrays_of (Cells st lens lt lc ly dt dc dy)) n ws Bs /\
+  assert (G : exists n ws Bs, runs tables (behind "zlib_header") Decoder.header [bb; bc] (arrays_of (Cells st lens lt lc ly dt dc dy)) n ws Bs /\
     (ws = [bb; bc; if znth st 0 =? 8 then 3 else 4] /\ Bs = arrays_of (Cells st lens lt lc ly dt dc dy) /\ 0 <= n <= 10)).
   { unfold arrays_of at 1, tables. cbn [c_state c_lens c_lit_table c_lit_count c_lit_sym c_dist_table c_dist_count c_dist_sym].
-    vc_proc Fast.header. apply wp_seq. vc_step. destruct HQ as [HQ|HQ]; do 5 skip_case HQ.
+    vc_proc Decoder.header. apply wp_seq. vc_step. destruct HQ as [HQ|HQ]; do 5 skip_case HQ.
     - vc_step. split; [lia|]. rewrite HQ. split; intros H1; [|discriminate H1]. vc_compute. repeat split; lia || reflexivity.
     - vc_step. split; [lia|]. rewrite HQ. split; intros H1; [contradiction H1; reflexivity|]. vc_compute. repeat split; lia || reflexivity. }
   destruct G as (n & ws & Bs & R & -> & -> & Hn). exists n. auto.

@@ -1,10 +1,9 @@
-(** Lengths.v: the procedures of Fast.v that read code lengths: [zlib_code], [zlib_repeat], [zlib_length].
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Lengths.v: the procedures of Decoder.v that read code lengths: [zlib_code], [zlib_repeat], [zlib_length]. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics Wp Tactics.
 From ZlibTrusted Require Import Rfc1951 Claims.
 From Zlib Require Import Reader Canonical Inflate Emit Lookup Build Fill Buffer Decide Copying Machine Codes.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -93,7 +92,7 @@ Variables (nlit ndist ncode : Z) (done : list Z).
 Hypothesis HM : m_mode m = CodeCode nlit ndist ncode done.
 
 Lemma code_spec : exists n bb' bc' go st' lens' dt' dc' dy',
-  runs tables (behind "zlib_code") Fast.code_code [bb; bc]
+  runs tables (behind "zlib_code") Decoder.code_code [bb; bc]
     [Arr W64 true st; Arr W8 true lens; Arr W32 true dt; Arr W16 true dc; Arr W16 true dy] n [bb'; bc'; go]
     [Arr W64 true st'; Arr W8 true lens'; Arr W32 true dt'; Arr W16 true dc'; Arr W16 true dy'] /\
   0 <= n <= 3000 /\ made_step input pos end_ bb bc c m bs bb' bc' go (Cells st' lens' lt lc ly dt' dc' dy').
@@ -108,9 +107,9 @@ Proof.
   set (result := fun n ws Bs => exists bb' bc' go st' lens' dt' dc' dy', ws = [bb'; bc'; go] /\
     Bs = [Arr W64 true st'; Arr W8 true lens'; Arr W32 true dt'; Arr W16 true dc'; Arr W16 true dy'] /\
     0 <= n <= 3000 /\ made_step input pos end_ bb bc c m bs bb' bc' go (Cells st' lens' lt lc ly dt' dc' dy')).
-  assert (G : exists n ws Bs, runs tables (behind "zlib_code") Fast.code_code [bb; bc]
+  assert (G : exists n ws Bs, runs tables (behind "zlib_code") Decoder.code_code [bb; bc]
     [Arr W64 true st; Arr W8 true lens; Arr W32 true dt; Arr W16 true dc; Arr W16 true dy] n ws Bs /\ result n ws Bs).
-  { unfold tables. vc_proc Fast.code_code. apply wp_seq. vc_step. apply wp_if. vc_exp. split; [lia|]. split; [lia|]. rewrite Q8, Q9.
+  { unfold tables. vc_proc Decoder.code_code. apply wp_seq. vc_step. apply wp_if. vc_exp. split; [lia|]. split; [lia|]. rewrite Q8, Q9.
     split; intros H1; vc_cond H1.
     - vc_step. split; intros H2; vc_cond H2.
       + destruct (take_field 3 HP ltac:(lia)) as [F PS].
@@ -133,12 +132,12 @@ Proof.
         apply step_wants. unfold move. rewrite HM, (proj2 (Z.ltb_lt _ _)) by exact H1.
         rewrite (short_field _ _ _ _ _ _ 3 HP Hfull) by lia. reflexivity.
     - assert (LN : part 0 19 lens = in_order done) by exact HT.
-      destruct (build_behind tables lens Fast.code_meaning dt dc dy 0 19 7 1 0) as (n & dc' & dy' & dt' & R & Hn & A1 & A2 & A3 & K);
+      destruct (build_behind tables lens Decoder.code_meaning dt dc dy 0 19 7 1 0) as (n & dc' & dy' & dt' & R & Hn & A1 & A2 & A3 & K);
         rewrite ?LN, ?Z1, ?U1, ?D1; try assumption; try lia; [apply in_order_range, HF|apply code_meanings; reflexivity|].
       rewrite LN, accepted_complete in *. change (2 ^ 7) with 128 in Hn. rewrite Z1, U1 in *.
       assert (MV : move m bs = if is_complete (in_order done) then Done (CodeLengths (in_order done) nlit ndist [], m_final m, m_out m) bs else Bad).
       { unfold move. rewrite HM, (proj2 (Z.ltb_ge _ _)) by exact H1. reflexivity. }
-      apply wp_seq. vc_call Fast.build. eexists n, _, _. split; [exact R|]. vc_compute. clear R.
+      apply wp_seq. vc_call Decoder.build. eexists n, _, _. split; [exact R|]. vc_compute. clear R.
       destruct (is_complete (in_order done)); cbn [b2z].
       + vc; rewrite ?zlen_zset; try lia. vc_compute.
         eexists _, _, _, _, _, _, _, _. split; [reflexivity|]. split; [reflexivity|]. split; [lia|].
@@ -149,7 +148,7 @@ Proof.
           split; [reflexivity|]. split; [repeat split; lia|]. split; [lia|]. split; [split; [reflexivity|apply K; reflexivity]|].
           split; [constructor|reflexivity].
         * cell_values. exact H3.
-      + unfold Fast.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute.
+      + unfold Decoder.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute.
         eexists _, _, _, _, _, _, _, _. split; [reflexivity|]. split; [reflexivity|]. split; [lia|].
         eapply step_refused; [exact MV| |exact HP|exact Hbc]. split.
         * constructor; try assumption; try (split; assumption); cbn [c_state].
@@ -165,26 +164,26 @@ End Code.
 Lemma repeat_run st lens l count nlit ndist (done : list Z) :
   array_of W64 10 st -> array_of W8 320 lens -> znth st 6 = nlit -> znth st 7 = ndist -> znth st 9 = zlen done ->
   257 <= nlit <= 286 -> 1 <= ndist <= 30 -> zlen done <= nlit + ndist -> 0 <= l <= 15 -> 0 <= count <= 200 ->
-  exists n st' lens', runs tables (behind "zlib_repeat") Fast.repeat_length [l; count] [Arr W64 true st; Arr W8 true lens] n []
+  exists n st' lens', runs tables (behind "zlib_repeat") Decoder.repeat_length [l; count] [Arr W64 true st; Arr W8 true lens] n []
       [Arr W64 true st'; Arr W8 true lens'] /\ 0 <= n <= 620 /\
     (if zlen done + count <=? nlit + ndist
      then st' = zset st 9 (zlen done + count) /\ lens' = filled (zlen done) (zlen done + count) l lens
      else st' = refused 5 st /\ lens' = lens).
 Proof.
   intros [S1 S2] [L1 L2] Q6 Q7 Q9 B1 B2 LD Hl Hc. pose proof (zlen_nonneg done) as ND.
-  assert (G : exists n ws Bs, runs tables (behind "zlib_repeat") Fast.repeat_length [l; count] [Arr W64 true st; Arr W8 true lens] n ws Bs /\
+  assert (G : exists n ws Bs, runs tables (behind "zlib_repeat") Decoder.repeat_length [l; count] [Arr W64 true st; Arr W8 true lens] n ws Bs /\
     (ws = [] /\ exists st' lens', Bs = [Arr W64 true st'; Arr W8 true lens'] /\ 0 <= n <= 620 /\
     (if zlen done + count <=? nlit + ndist
      then st' = zset st 9 (zlen done + count) /\ lens' = filled (zlen done) (zlen done + count) l lens
      else st' = refused 5 st /\ lens' = lens))).
-  { unfold tables. vc_proc Fast.repeat_length. apply wp_seq. vc_step. split; [lia|]. rewrite Q9.
+  { unfold tables. vc_proc Decoder.repeat_length. apply wp_seq. vc_step. split; [lia|]. rewrite Q9.
     apply wp_if. vc_exp. split; [lia|]. split; [lia|]. rewrite Q6, Q7. vc_wraps. split; intros H1; vc_cond H1.
-    - apply wp_seq. vc_call Fast.set_lengths. vc_wraps.
+    - apply wp_seq. vc_call Decoder.set_lengths. vc_wraps.
       destruct (set_there lens (zlen done) (zlen done + count) l) as (n & R & Hn); [exact L1|lia|lia|lia|].
       eexists n, _, _. split; [exact R|]. vc_compute. clear R.
       vc; try lia. vc_compute. split; [reflexivity|]. eexists _, _. split; [reflexivity|]. split; [lia|].
       rewrite (proj2 (Z.leb_le _ _)) by exact H1. auto.
-    - unfold Fast.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. split; [reflexivity|]. eexists _, _. split; [reflexivity|]. split; [lia|].
+    - unfold Decoder.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. split; [reflexivity|]. eexists _, _. split; [reflexivity|]. split; [lia|].
       rewrite (proj2 (Z.leb_gt _ _)) by exact H1. auto. }
   destruct G as (n & ws & Bs & R & -> & st' & lens' & -> & G). exists n, st', lens'. auto.
 Qed.
@@ -224,14 +223,14 @@ Proof.
   rewrite Z.add_nocarry_lxor by exact N. rewrite <- Z.lxor_lor by exact N. reflexivity.
 Qed.
 
-Lemma code_meaning_at s : 0 <= s < 19 -> znth Fast.code_meaning s = 65536 * s.
+Lemma code_meaning_at s : 0 <= s < 19 -> znth Decoder.code_meaning s = 65536 * s.
 Proof.
-  intros H. unfold znth, Fast.code_meaning. rewrite (nth_indep _ 0 (65536 * Z.of_nat 0)) by (rewrite map_length, seq_length; lia).
+  intros H. unfold znth, Decoder.code_meaning. rewrite (nth_indep _ 0 (65536 * Z.of_nat 0)) by (rewrite map_length, seq_length; lia).
   rewrite (map_nth (fun s => 65536 * Z.of_nat s)), seq_nth by lia. f_equal. lia.
 Qed.
 
 Lemma code_entry s k : 0 <= s < 19 -> 1 <= k <= 15 ->
-  let e := Z.lor (znth Fast.code_meaning s) k in Z.land e 15 = k /\ Z.shiftr e 16 = s /\ 0 < e < 2 ^ 32.
+  let e := Z.lor (znth Decoder.code_meaning s) k in Z.land e 15 = k /\ Z.shiftr e 16 = s /\ 0 < e < 2 ^ 32.
 Proof.
   intros Hs Hk. cbv zeta. rewrite code_meaning_at by exact Hs. change 65536 with (2 ^ 16). rewrite lor_low by (change (2 ^ 16) with 65536; lia).
   change (2 ^ 16) with 65536. change (2 ^ 32) with 4294967296. change 15 with (Z.ones 4). rewrite Z.land_ones, Z.shiftr_div_pow2 by lia.
@@ -287,7 +286,7 @@ Definition length_state (go : Z) (e n s l x least : option Z) : state :=
          ("dist_count", Arr W16 false dc) :: ("dist_sym", Arr W16 false dy) :: tables)%string.
 
 Lemma length_spec : exists n bb' bc' go st' lens',
-  runs tables (behind "zlib_length") Fast.code_length [bb; bc]
+  runs tables (behind "zlib_length") Decoder.code_length [bb; bc]
     [Arr W64 true st; Arr W8 true lens; Arr W32 false dt; Arr W16 false dc; Arr W16 false dy] n [bb'; bc'; go]
     [Arr W64 true st'; Arr W8 true lens'; Arr W32 false dt; Arr W16 false dc; Arr W16 false dy] /\
   0 <= n <= 900 /\ made_step input pos end_ bb bc c m bs bb' bc' go (Cells st' lens' lt lc ly dt dc dy).
@@ -314,26 +313,26 @@ Proof.
   { intros E. unfold move. rewrite HM, (proj2 (Z.eqb_neq _ _)), E by exact HD. reflexivity. }
   assert (Bad1 : symbol (levels code) bs = Bad -> move m bs = Bad).
   { intros E. unfold move. rewrite HM, (proj2 (Z.eqb_neq _ _)), E by exact HD. reflexivity. }
-  assert (G : exists n ws Bs, runs tables (behind "zlib_length") Fast.code_length [bb; bc]
+  assert (G : exists n ws Bs, runs tables (behind "zlib_length") Decoder.code_length [bb; bc]
     [Arr W64 true st; Arr W8 true lens; Arr W32 false dt; Arr W16 false dc; Arr W16 false dy] n ws Bs /\ result n ws Bs).
   { pose proof (land_bound bb 127 ltac:(lia) ltac:(lia)) as R127.
-    vc_proc Fast.code_length. apply wp_seq. vc_step. apply wp_seq. vc_step. split; [lia|]. apply wp_seq.
-    vc_cut (fun s n => exists e, s = length_state 0 (Some e) None None None None None /\ answer code Fast.code_meaning bb e /\ 0 <= n <= 160).
+    vc_proc Decoder.code_length. apply wp_seq. vc_step. apply wp_seq. vc_step. split; [lia|]. apply wp_seq.
+    vc_cut (fun s n => exists e, s = length_state 0 (Some e) None None None None None /\ answer code Decoder.code_meaning bb e /\ 0 <= n <= 160).
     { vc_step. split; intros H1; vc_cond H1.
-      - vc_call Fast.find. unfold tables. vc_compute. fold tables.
-        destruct (find_spec code dc dy Fast.code_meaning bb tables (behind "zlib_find") KH ltac:(apply code_meanings; lia) KR ltac:(lia))
+      - vc_call Decoder.find. unfold tables. vc_compute. fold tables.
+        destruct (find_spec code dc dy Decoder.code_meaning bb tables (behind "zlib_find") KH ltac:(apply code_meanings; lia) KR ltac:(lia))
           as (n & ws & Bs & R & Hn & (e & -> & HA) & ->).
         eexists n, _, _. split; [exact R|]. vc_compute. exists e. split; [reflexivity|]. split; [exact HA|lia].
       - vc_step. exists (znth dt (Z.land bb 127)). split; [reflexivity|]. split; [|lia].
-        change 127 with (Z.ones 7) in *. apply (table_answer code Fast.code_meaning 7 dt bb); [lia|lia|exact KT|exact H1]. }
+        change 127 with (Z.ones 7) in *. apply (table_answer code Decoder.code_meaning 7 dt bb); [lia|lia|exact KT|exact H1]. }
     intros s n (e & -> & HA & Hn). unfold length_state, tables.
-    destruct (answer_decides code Fast.code_meaning input pos end_ bb bc bs e (h_lengths _ _ _ KH) HP Hfull HA)
+    destruct (answer_decides code Decoder.code_meaning input pos end_ bb bc bs e (h_lengths _ _ _ KH) HP Hfull HA)
       as [(-> & EB & EM)|(y & k & Hk & Hy & -> & ED & EM)].
     - apply wp_seq. vc_step. change (Z.land 0 15) with 0. vc_step. split; intros H1; [|discriminate H1].
       vc_step. split; [lia|]. rewrite (h_longest _ _ _ KH). split; intros H2; vc_cond H2.
-      + unfold Fast.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. apply Wrong; [lia|]. apply Bad1, EB, H2.
+      + unfold Decoder.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. apply Wrong; [lia|]. apply Bad1, EB, H2.
       + vc_step. vc_compute. apply Again; [lia|]. apply More1, EM. lia.
-    - rewrite L19 in Hy. destruct (code_entry y k Hy Hk) as (E1 & E2 & E3). remember (Z.lor (znth Fast.code_meaning y) k) as e eqn:Ee. clear Ee HA.
+    - rewrite L19 in Hy. destruct (code_entry y k Hy Hk) as (E1 & E2 & E3). remember (Z.lor (znth Decoder.code_meaning y) k) as e eqn:Ee. clear Ee HA.
       apply wp_seq. vc_step. rewrite E1. vc_step. split; intros H1; vc_cond H1; [lia|]. vc_step. split; intros H2; vc_cond H2.
       2: { vc_step. vc_compute. apply Again; [lia|]. apply More1, EM. lia. }
       specialize (ED H2). pose proof (move_length m code nlit ndist done bs y _ HM HD Hy ED) as MV.
@@ -357,7 +356,7 @@ Proof.
       intros v ->. split; intros H4; vc_cond H4.
       + apply andb_true_iff in H4 as [H4 H5]. apply Z.eqb_eq in H4, H5. subst y.
         assert (DN : done = []) by (destruct done; [reflexivity|rewrite zlen_cons in H5; pose proof (zlen_nonneg l); lia]).
-        unfold Fast.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. apply Wrong; [lia|]. rewrite MV, DN. reflexivity.
+        unfold Decoder.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. apply Wrong; [lia|]. rewrite MV, DN. reflexivity.
       + assert (RL : exists l, repeated done y = Some l /\ 0 <= l <= 15 /\ (y = 16 -> znth lens (zlen done - 1) = l /\ 1 <= zlen done) /\
                                  (y <> 16 -> l = if y <? 16 then y else 0)).
         { unfold repeated. destruct (Z.ltb_spec y 16); [exists y; repeat split; lia|]. destruct (Z.eqb_spec y 16) as [->|].
@@ -387,7 +386,7 @@ Proof.
             - rewrite (Rn H6). vc. split; [reflexivity|lia]. }
           intros s2 n2 (-> & Hn2). unfold length_state, tables.
           destruct (repeat_run st lens l (least y + more) nlit ndist done) as (n3 & st' & lens' & R & Hn3 & K); try assumption; try (split; assumption); try lia.
-          apply wp_seq. vc_call Fast.repeat_length. split; [lia|]. split; [lia|]. rewrite EO, <- Emore. vc_wraps.
+          apply wp_seq. vc_call Decoder.repeat_length. split; [lia|]. split; [lia|]. rewrite EO, <- Emore. vc_wraps.
           eexists n3, _, _. split; [exact R|]. vc_compute. clear R.
           vc. vc_compute. exists (Z.shiftr bb (k + extra y)), (bc - (k + extra y)), 1, st', lens'.
           split; [reflexivity|]. split; [reflexivity|]. split; [lia|].

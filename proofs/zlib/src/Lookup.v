@@ -1,10 +1,9 @@
-(** Lookup.v: the procedures of Fast.v that look up codewords: [zlib_reverse], [zlib_find].
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Lookup.v: the procedures of Decoder.v that look up codewords: [zlib_reverse], [zlib_find]. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics Wp Tactics.
 From ZlibTrusted Require Import Rfc1951 Claims.
 From Zlib Require Import Reader Canonical Emit.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -128,10 +127,10 @@ Proof.
 Qed.
 
 Lemma reverse_spec T G code k : word W64 code -> 0 <= k <= 63 ->
-  exists n ws Bs, runs T G Fast.reverse [code; k] [] n ws Bs /\
+  exists n ws Bs, runs T G Decoder.reverse [code; k] [] n ws Bs /\
     (0 <= n <= 4 * k + 2 /\ ws = [value (high_first (Z.to_nat k) code)] /\ Bs = []).
 Proof.
-  intros Hc Hk. vc_proc Fast.reverse. vc.
+  intros Hc Hk. vc_proc Decoder.reverse. vc.
   vc_loop (fun j s c => s = State [("code", Some (Z.shiftr code j)); ("k", Some (k - j)); ("r", Some (value (high_first (Z.to_nat j) code)))]%string T /\
                         0 <= j <= k /\ c = 1 + 4 * j)
           (fun j => k - j) 0.
@@ -187,13 +186,13 @@ Definition find_state (k e bits code first index : Z) (c : option Z) : state :=
         (("count", Arr W16 false counts) :: ("sym", Arr W16 false sym) :: ("meaning", Arr W32 false meaning) :: T)%string.
 
 Lemma find_spec :
-  exists n ws Bs, runs T G Fast.find [b] [Arr W16 false counts; Arr W16 false sym; Arr W32 false meaning] n ws Bs /\
+  exists n ws Bs, runs T G Decoder.find [b] [Arr W16 false counts; Arr W16 false sym; Arr W32 false meaning] n ws Bs /\
     (0 <= n <= 150 /\ (exists e, ws = [e] /\ answer ls meaning b e) /\
      Bs = [Arr W16 false counts; Arr W16 false sym; Arr W32 false meaning]).
 Proof.
   pose proof (h_counts_size _ _ _ HH) as LC. pose proof (h_longest _ _ _ HH) as HL.
   pose proof (longest_bound ls (h_lengths _ _ _ HH)) as BL.
-  vc_proc Fast.find. vc.
+  vc_proc Decoder.find. vc.
   vc_loop
     (fun (g : Z * Z * Z * Z * Z * Z * option Z) s n => let '(k, e, bits, code, first, index, c) := g in
        s = find_state k e bits code first index c /\

@@ -1,12 +1,11 @@
-(** Machine.v: the decoder as a machine of small steps on bits, and what the arrays of Fast.v hold of it.
+(** Machine.v: the decoder as a machine of small steps on bits, and what the arrays of Decoder.v hold of it.
     A step takes a number, a symbol with its extra bits, or a byte; or it needs more bits ([More]), or no bits can help ([Bad]).
-    Its modes are those of cell 0 of the program's [state]. What is proved of it stands in Steps.v.
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+    Its modes are those of cell 0 of the program's [state]. What is proved of it stands in Steps.v. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics.
 From ZlibTrusted Require Import Rfc1951 Claims.
 From Zlib Require Import Reader Canonical Inflate Lookup Build Fill Buffer.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -143,14 +142,14 @@ Record kept (ls meaning : list Z) (width : Z) (table counts sym : list Z) : Prop
 }.
 
 Definition kept_lit (ls : list Z) (c : cells) : Prop :=
-  zlen ls <= 288 /\ kept ls Fast.lit_meaning 11 (c_lit_table c) (c_lit_count c) (c_lit_sym c).
+  zlen ls <= 288 /\ kept ls Decoder.lit_meaning 11 (c_lit_table c) (c_lit_count c) (c_lit_sym c).
 
 Definition kept_dist (ls : list Z) (c : cells) : Prop :=
-  zlen ls <= 32 /\ kept ls Fast.dist_meaning 9 (c_dist_table c) (c_dist_count c) (c_dist_sym c).
+  zlen ls <= 32 /\ kept ls Decoder.dist_meaning 9 (c_dist_table c) (c_dist_count c) (c_dist_sym c).
 
 (** The code for code lengths is kept where the distance code will be, in a table of 7 bits. *)
 Definition kept_code (ls : list Z) (c : cells) : Prop :=
-  zlen ls = 19 /\ kept ls Fast.code_meaning 7 (c_dist_table c) (c_dist_count c) (c_dist_sym c).
+  zlen ls = 19 /\ kept ls Decoder.code_meaning 7 (c_dist_table c) (c_dist_count c) (c_dist_sym c).
 
 Definition cell (c : cells) (k : Z) : Z := znth (c_state c) k.
 
@@ -220,10 +219,10 @@ Definition made_step (input : list Z) (pos end_ bb bc : Z) (c : cells) (m : mach
 
 (** The program's tables, as every procedure sees them behind its own arrays. *)
 Definition tables : list (ident * arr) :=
-  [("zlib_lit_meaning", Arr W32 false Fast.lit_meaning); ("zlib_dist_meaning", Arr W32 false Fast.dist_meaning);
-   ("zlib_code_meaning", Arr W32 false Fast.code_meaning); ("zlib_order", Arr W8 false order)]%string.
+  [("zlib_lit_meaning", Arr W32 false Decoder.lit_meaning); ("zlib_dist_meaning", Arr W32 false Decoder.dist_meaning);
+   ("zlib_code_meaning", Arr W32 false Decoder.code_meaning); ("zlib_order", Arr W8 false order)]%string.
 
-Lemma tables_right : map table_array (g_tables Fast.program) = tables.
+Lemma tables_right : map table_array (g_tables Decoder.program) = tables.
 Proof. reflexivity. Qed.
 
 (** What is put before a step has been taken from the bits: for [r_aligned] after a step. *)

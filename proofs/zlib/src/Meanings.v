@@ -1,11 +1,10 @@
-(** Meanings.v: what the tables of Fast.v say of symbols, and what a look-up in a table or by search says of the bits before
-    the machine.
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Meanings.v: what the tables of Decoder.v say of symbols, and what a look-up in a table or by search says of the bits before
+    the machine. *)
 From Coq Require Import ZArith Lia Bool List.
 From VerifiedC Require Import Words.
 From ZlibTrusted Require Import Rfc1951 Claims.
 From Zlib Require Import Reader Canonical Emit Inflate Lookup Build Fill Buffer Decide.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -21,7 +20,7 @@ Proof. unfold same_word, of_word. rewrite !andb_true_iff, !Z.eqb_eq. tauto. Qed.
 
 (** What the word for symbol [s] with a codeword of [k] bits says of it. *)
 Definition lit_word (s k : nat) : bool :=
-  let e := Z.lor (nth s Fast.lit_meaning 0) (Z.of_nat k) in
+  let e := Z.lor (nth s Decoder.lit_meaning 0) (Z.of_nat k) in
   if (s <? 256)%nat then same_word e (Z.of_nat k, 0, Z.of_nat s) && negb (Z.land e 256 =? 0)
   else (Z.land e 256 =? 0) && (
     if (s =? 256)%nat then same_word e (Z.of_nat k, 0, 0) && negb (Z.land e 512 =? 0) && negb (Z.land e 1536 =? 0)
@@ -32,7 +31,7 @@ Definition lit_word (s k : nat) : bool :=
       end).
 
 Definition dist_word (s k : nat) : bool :=
-  let e := Z.lor (nth s Fast.dist_meaning 0) (Z.of_nat k) in
+  let e := Z.lor (nth s Decoder.dist_meaning 0) (Z.of_nat k) in
   match nth_error distance_table s with
   | Some (base, width) => same_word e (Z.of_nat k, width, base) && (Z.land e 1024 =? 0)
   | None => same_word e (Z.of_nat k, 0, 0) && negb (Z.land e 1024 =? 0)
@@ -61,17 +60,17 @@ Ltac words_say H :=
 
 Section Literals.
 Variables (s : Z) (k : nat) (e : Z).
-Hypotheses (Hs : 0 <= s < 288) (Hk : (1 <= k <= 15)%nat) (He : e = Z.lor (znth Fast.lit_meaning s) (Z.of_nat k)).
+Hypotheses (Hs : 0 <= s < 288) (Hk : (1 <= k <= 15)%nat) (He : e = Z.lor (znth Decoder.lit_meaning s) (Z.of_nat k)).
 
 Lemma word_literal : s < 256 -> Z.land e 15 = Z.of_nat k /\ Z.shiftr e 16 = s /\ Z.land e 256 <> 0.
 Proof.
-  intros H. pose proof (lit_words s k Hs Hk) as W. unfold lit_word in W. fold (znth Fast.lit_meaning s) in W. rewrite <- He in W. cbv zeta in W.
+  intros H. pose proof (lit_words s k Hs Hk) as W. unfold lit_word in W. fold (znth Decoder.lit_meaning s) in W. rewrite <- He in W. cbv zeta in W.
   destruct (Nat.ltb_spec (Z.to_nat s) 256); [|lia]. words_say W. rewrite Z2Nat.id in W by lia. tauto.
 Qed.
 
 Lemma word_end : s = 256 -> Z.land e 15 = Z.of_nat k /\ Z.land e 256 = 0 /\ Z.land e 512 <> 0 /\ Z.land e 1536 <> 0.
 Proof.
-  intros H. pose proof (lit_words s k Hs Hk) as W. unfold lit_word in W. fold (znth Fast.lit_meaning s) in W. rewrite <- He in W. cbv zeta in W.
+  intros H. pose proof (lit_words s k Hs Hk) as W. unfold lit_word in W. fold (znth Decoder.lit_meaning s) in W. rewrite <- He in W. cbv zeta in W.
   destruct (Nat.ltb_spec (Z.to_nat s) 256); [lia|]. destruct (Nat.eqb_spec (Z.to_nat s) 256); [|lia]. words_say W. tauto.
 Qed.
 
@@ -82,7 +81,7 @@ Lemma word_length : 256 < s ->
   | None => Z.land e 1024 <> 0 /\ Z.land e 1536 <> 0
   end.
 Proof.
-  intros H. pose proof (lit_words s k Hs Hk) as W. unfold lit_word in W. fold (znth Fast.lit_meaning s) in W. rewrite <- He in W. cbv zeta in W.
+  intros H. pose proof (lit_words s k Hs Hk) as W. unfold lit_word in W. fold (znth Decoder.lit_meaning s) in W. rewrite <- He in W. cbv zeta in W.
   destruct (Nat.ltb_spec (Z.to_nat s) 256); [lia|]. destruct (Nat.eqb_spec (Z.to_nat s) 256); [lia|].
   replace (Z.to_nat s - 257)%nat with (Z.to_nat (s - 257)) in W by lia.
   apply andb_true_iff in W as [W1 W]. apply andb_true_iff in W as [W2 W]. apply Z.eqb_eq in W1, W2.
@@ -90,14 +89,14 @@ Proof.
 Qed.
 End Literals.
 
-Lemma word_distance s k e : 0 <= s < 32 -> (1 <= k <= 15)%nat -> e = Z.lor (znth Fast.dist_meaning s) (Z.of_nat k) ->
+Lemma word_distance s k e : 0 <= s < 32 -> (1 <= k <= 15)%nat -> e = Z.lor (znth Decoder.dist_meaning s) (Z.of_nat k) ->
   Z.land e 15 = Z.of_nat k /\
   match nth_error distance_table (Z.to_nat s) with
   | Some (base, width) => Z.land (Z.shiftr e 4) 15 = width /\ Z.shiftr e 16 = base /\ Z.land e 1024 = 0
   | None => Z.land e 1024 <> 0
   end.
 Proof.
-  intros Hs Hk He. pose proof (dist_words s k Hs Hk) as W. unfold dist_word in W. fold (znth Fast.dist_meaning s) in W. rewrite <- He in W. cbv zeta in W.
+  intros Hs Hk He. pose proof (dist_words s k Hs Hk) as W. unfold dist_word in W. fold (znth Decoder.dist_meaning s) in W. rewrite <- He in W. cbv zeta in W.
   destruct (nth_error distance_table (Z.to_nat s)) as [[base width]|]; words_say W; tauto.
 Qed.
 
@@ -113,10 +112,10 @@ Proof.
   - apply Forall_forall. intros x Hx. unfold word. cbn [modulus]. apply K in Hx. lia.
 Qed.
 
-Lemma lit_meanings ls : zlen ls <= 288 -> meanings ls Fast.lit_meaning /\ words W32 Fast.lit_meaning.
+Lemma lit_meanings ls : zlen ls <= 288 -> meanings ls Decoder.lit_meaning /\ words W32 Decoder.lit_meaning.
 Proof. intros H. apply free_meanings; [vm_compute; reflexivity|exact H]. Qed.
 
-Lemma dist_meanings ls : zlen ls <= 32 -> meanings ls Fast.dist_meaning /\ words W32 Fast.dist_meaning.
+Lemma dist_meanings ls : zlen ls <= 32 -> meanings ls Decoder.dist_meaning /\ words W32 Decoder.dist_meaning.
 Proof. intros H. apply free_meanings; [vm_compute; reflexivity|exact H]. Qed.
 
 (** The lowest four bits say how long the codeword is: the word is not 0. *)

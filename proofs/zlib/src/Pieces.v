@@ -1,6 +1,5 @@
 (** Pieces.v: T7 for the machine: input in pieces gives what the whole gives; no more than the last 32,768 bytes that have come out
-    are ever looked at; there is one end.
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+    are ever looked at; there is one end. *)
 From Coq Require Import ZArith Lia Bool List.
 From VerifiedC Require Import Words.
 From ZlibTrusted Require Import Rfc1951 Claims.

@@ -1,5 +1,4 @@
-(** Premises.v: what Whole.v asks of the header procedures is what Headers.v says of them.
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Premises.v: what Whole.v asks of the header procedures is what Headers.v says of them. *)
 From Coq Require Import ZArith Lia List.
 From VerifiedC Require Import Words.
 From Zlib Require Import Machine Headers Whole.

@@ -1,10 +1,9 @@
-(** Program.v: what [zlib_inflate] computes, from a fresh state: exactly the data that the relation of Rfc1951.v derives.
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Program.v: what [zlib_inflate] computes in one call, from a new state: exactly the data that the relation of Rfc1951.v derives. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics.
 From ZlibTrusted Require Import Rfc1951 Claims.
 From Zlib Require Import Reader Canonical Right Build Buffer Machine Steps Runs Pieces Whole Stored.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -31,14 +30,17 @@ Let piece := part from (end_ - from) input.
 
 Theorem program_right :
   exists n go p o1 out' c',
-    runs tables (after "zlib_inflate") Fast.inflate [from; end_; o; cap]
+    runs tables (after "zlib_inflate") Decoder.inflate [from; end_; o; cap]
       (Arr W8 false input :: Arr W8 true out :: all_arrays c) n [go; p; o1]
       (Arr W8 false input :: Arr W8 true out' :: all_arrays c') /\
     from <= p <= end_ /\ o <= o1 <= cap /\ zlen out' = zlen out /\ ztake o out' = dictionary /\ zdrop o1 out' = zdrop o1 out /\
     0 <= n <= 51000 * (32 * (end_ - from) + (o1 - o)) + 102100 /\
+    (go = 0 \/ go = 2 \/ go = 3 \/ go = 4) /\
+    (go = 0 -> forall data consumed, ~ inflates dictionary piece data consumed) /\
+    (go = 2 -> o1 = cap) /\
     (go = 3 -> inflates dictionary piece (zdrop o (ztake o1 out')) (p - from)) /\
     (go = 4 -> forall more data consumed, ~ inflates dictionary (piece ++ more) data consumed) /\
-    (forall data consumed, inflates dictionary piece data consumed -> o + zlen data < cap -> go = 3).
+    (forall data consumed, inflates dictionary piece data consumed -> o + zlen data <= cap -> go = 3).
 Proof.
   assert (HO : bytes_out out o (begin dictionary)) by (constructor; [reflexivity|lia|exact Wo]).
   assert (LD : zlen dictionary = o) by (apply zlen_ztake; lia).
@@ -58,7 +60,27 @@ Proof.
     unfold weight in Hn. rewrite LM, bits_of_length, LP in Hn. cbn [begin m_mode m_out rank] in Hn. rewrite LD in Hn. lia. }
   assert (NB : go = 4 -> step m1 rest = Bad).
   { intros E. destruct HE as [(_ & H & _)|(r' & _ & _ & [(G & _)|[(G & _)|(G & _)]])]; [exact H|lia|lia|lia]. }
-  split; [|split].
+  assert (LM : zlen (m_out m1) = o1) by (rewrite O1; apply zlen_ztake; lia).
+  (* whatever is valid is run to its end, and there is one end *)
+  assert (K : forall data consumed, inflates dictionary piece data consumed ->
+    (step m1 rest = More -> m_mode m1 = Finished) /\ step m1 rest <> Bad /\
+    forall m' r', step m1 rest = Done m' r' -> zlen (m_out m') <= o + zlen data).
+  { intros data consumed HD. apply machine_right in HD as (mF & restF & SF & FF & OF & _).
+    assert (NS : stopped mF restF) by (unfold stopped, step, move; rewrite FF; exact I).
+    split; [|split].
+    - intros M. destruct (one_end _ _ _ _ _ _ S1 SF) as [-> _]; [unfold stopped; rewrite M; exact I|exact NS|exact FF].
+    - intros B. destruct (one_end _ _ _ _ _ _ S1 SF) as [E _]; [unfold stopped; rewrite B; exact I|exact NS|].
+      rewrite E in B. unfold step, move in B. rewrite FF in B. discriminate.
+    - intros m' r' H. assert (S2 : steps (begin dictionary) (bits_of piece) m' r') by (eapply steps_trans; [exact S1|apply steps_one, H]).
+      destruct (steps_linear _ _ _ _ _ _ S2 SF) as [L|L].
+      + apply steps_weight in L as (_ & _ & x & L). rewrite OF in L. apply (f_equal (@zlen Z)) in L. rewrite !zlen_app, LD in L.
+        pose proof (zlen_nonneg x). lia.
+      + destruct (finished_stays _ _ _ _ FF L) as [-> _]. rewrite OF, zlen_app, LD. lia. }
+  split; [|split; [|split; [|split; [|split]]]].
+  - destruct HE as [(G & _)|(r' & _ & _ & [(G & _)|[(G & _)|(G & _)]])]; lia.
+  - intros E data consumed HD. destruct (K _ _ HD) as (K1 & _).
+    destruct HE as [(G & _)|(r' & _ & _ & [(_ & M & F)|[(G & _)|(G & _)]])]; [lia| |lia|lia]. exact (F (K1 M)).
+  - intros E. destruct HE as [(G & _)|(r' & _ & _ & [(G & _)|[(_ & Q & _)|(G & _)]])]; [lia|lia| |lia]. lia.
   - intros E. destruct HE as [(G & _)|(r' & HI & ER & [(G & _)|[(G & _)|(_ & F & HL)]])]; [lia|lia|lia|].
     apply machine_right. exists m1, rest. split; [exact S1|]. split; [exact F|]. split; [rewrite TD; exact OM|].
     pose proof (steps_at _ _ _ _ S1) as A. cbn [begin m_at] in A. rewrite bits_of_length, LP in A.
@@ -66,20 +88,12 @@ Proof.
     rewrite (bits_of_length piece), LP in LR.
     pose proof (zlen_nonneg r'). Z.div_mod_to_equations. lia.
   - intros E. apply (machine_invalid dictionary piece m1 rest S1 (NB E)).
-  - intros data consumed HD Hroom. apply machine_right in HD as (mF & restF & SF & FF & OF & _).
-    assert (NS : stopped mF restF) by (unfold stopped, step, move; rewrite FF; exact I).
-    assert (K : forall m' r', steps (begin dictionary) (bits_of piece) m' r' -> step m' r' = More -> m_mode m' = Finished).
-    { intros m' r' H M. destruct (one_end _ _ _ _ _ _ H SF) as [-> _]; [unfold stopped; rewrite M; exact I|exact NS|exact FF]. }
-    destruct HE as [(_ & H & _)|(r' & HI & ER & [(_ & M & F)|[(_ & Q & _)|(G & _)]])].
-    + destruct (one_end _ _ _ _ _ _ S1 SF) as [E _]; [unfold stopped; rewrite H; exact I|exact NS|].
-      rewrite E in H. unfold step, move in H. rewrite FF in H. discriminate.
-    + destruct (F (K _ _ S1 M)).
-    + exfalso. assert (LE : zlen (m_out m1) <= o + zlen data).
-      { destruct (steps_linear _ _ _ _ _ _ S1 SF) as [L|L].
-        - apply steps_weight in L as (_ & _ & x & L). rewrite OF in L. apply (f_equal (@zlen Z)) in L. rewrite !zlen_app, LD in L.
-          pose proof (zlen_nonneg x). lia.
-        - destruct (finished_stays _ _ _ _ FF L) as [-> _]. rewrite OF, zlen_app, LD. lia. }
-      lia.
+  - intros data consumed HD Hroom. destruct (K _ _ HD) as (K1 & K2 & K3).
+    destruct HE as [(_ & H & _)|(r' & HI & ER & [(_ & M & F)|[(_ & Q & [(M & F)|(m' & r2 & H & L)])|(G & _)]])].
+    + destruct (K2 H).
+    + destruct (F (K1 M)).
+    + destruct (F (K1 M)).
+    + specialize (K3 _ _ H). lia.
     + exact G.
 Qed.
 End Program.

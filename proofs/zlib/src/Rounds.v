@@ -1,10 +1,9 @@
-(** Rounds.v: copies as steps of the machine; [zlib_fast] makes steps of the machine while there is much input and room.
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Rounds.v: copies as steps of the machine; [zlib_fast] makes steps of the machine while there is much input and room. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics Wp Tactics.
 From ZlibTrusted Require Import Rfc1951 Claims.
 From Zlib Require Import Reader Canonical Emit Inflate Right Bound Lookup Build Fill Buffer Decide Copying Machine Steps Runs Meanings Symbols.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -167,7 +166,7 @@ Lemma codes_kept : kept_dist dist c /\ kept_lit lit c /\ shaped c.
 Proof. pose proof (r_machine _ _ _ _ _ _ _ _ _ _ HR) as HM. destruct (kept_now c m lit dist HM Hmode). split; [assumption|]. split; [assumption|apply HM]. Qed.
 
 Lemma rounds_spec :
-  exists n ws Bs, runs tables (Fast.refill :: Fast.find :: G) Fast.fast [pos; end_; o; cap; bb; bc] (rounds_arrays out) n ws Bs /\
+  exists n ws Bs, runs tables (Decoder.refill :: Decoder.find :: G) Decoder.fast [pos; end_; o; cap; bb; bc] (rounds_arrays out) n ws Bs /\
     exists p b n1 o1 ou m1 rest, ws = [p; o1; b; n1] /\ Bs = rounds_arrays ou /\ come p b n1 o1 ou m1 rest /\
       0 <= n <= 400 * (weight m bs - weight m1 rest) + 400.
 Proof.
@@ -177,7 +176,7 @@ Proof.
   pose proof (s_lit_table _ HS) as [Llt Wlt]. pose proof (s_dist_table _ HS) as [Ldt Wdt].
   destruct (lit_meanings lit Ll) as [LMe LWm]. destruct (dist_meanings dist Ld) as [DMe DWm].
   change (2 ^ 63) with 9223372036854775808 in Hlong, Hin.
-  unfold rounds_arrays at 1, tables. vc_proc Fast.fast. apply wp_seq. vc_step.
+  unfold rounds_arrays at 1, tables. vc_proc Decoder.fast. apply wp_seq. vc_step.
   vc_loop rounds left_over (pos, bb, bc, o, 1, out, m, bs).
   { split; [do 8 eexists; unfold rounds_state, tables; reflexivity|]. split; [exact come_start|]. lia. }
   intros [[[[[[[p b] n] o1] go] ou] m1] rest] st cost ((e0 & f0 & l0 & nn0 & b20 & len0 & d0 & limit0 & ->) & HC & Hgo & Hcost).
@@ -211,16 +210,16 @@ Proof.
     split; [do 8 eexists; reflexivity|]. split; [exact HC8|]. lia. }
   apply wp_seq. vc_step. split; [pose proof (land_bound b1 2047 ltac:(lia) ltac:(lia)); lia|].
   apply wp_seq.
-  vc_cut (fun st (q : Z) => exists e, answer lit Fast.lit_meaning b1 e /\
+  vc_cut (fun st (q : Z) => exists e, answer lit Decoder.lit_meaning b1 e /\
             st = rounds_state p1 o1 b1 n1 1 (Some e) f0 l0 nn0 b20 len0 d0 limit0 ou /\ cost <= q <= cost + 158).
   { apply wp_if. vc_exp. split; intros Hc0; vc_cond Hc0.
-    - vc_call Fast.find.
-      destruct (find_spec lit (c_lit_count c) (c_lit_sym c) Fast.lit_meaning b1 tables G LH LMe LR ltac:(lia))
+    - vc_call Decoder.find.
+      destruct (find_spec lit (c_lit_count c) (c_lit_sym c) Decoder.lit_meaning b1 tables G LH LMe LR ltac:(lia))
         as (q & ws & Bs & R & Hq & (f & -> & A) & ->).
       eexists q, _, _. split; [exact R|]. vc_compute. exists f. split; [exact A|]. split; [reflexivity|lia].
-    - vc_step. eexists. split; [|split; [reflexivity|lia]]. apply (table_answer lit Fast.lit_meaning 11); [lia|lia|exact LT|]. exact Hc0. }
+    - vc_step. eexists. split; [|split; [reflexivity|lia]]. apply (table_answer lit Decoder.lit_meaning 11); [lia|lia|exact LT|]. exact Hc0. }
   intros st q (e & HA & -> & Hq). unfold rounds_state, tables.
-  pose proof (looked_up lit Fast.lit_meaning input p1 end_ b1 n1 e rest HA P0 ltac:(lia) ltac:(lia)) as LU.
+  pose proof (looked_up lit Decoder.lit_meaning input p1 end_ b1 n1 e rest HA P0 ltac:(lia) ltac:(lia)) as LU.
   apply wp_if. vc_exp. split; intros Hl; vc_cond Hl.
   { (* a literal *)
     destruct LU as [(Q & _)|[(Q & _)|(s & k & Hk & Hs & Ee & _ & LU)]]; [rewrite Q in Hl; cbn in Hl; lia|rewrite Q in Hl; cbn in Hl; lia|].
@@ -278,17 +277,17 @@ Proof.
   pose proof (shiftr_bound b1 w ltac:(lia) ltac:(lia)) as SB1.
   apply wp_seq. vc_step. split; [pose proof (land_bound (Z.shiftr b1 w) 511 S1 ltac:(lia)); lia|].
   apply wp_seq.
-  vc_cut (fun st (q : Z) => exists f, answer dist Fast.dist_meaning (Z.shiftr b1 w) f /\
+  vc_cut (fun st (q : Z) => exists f, answer dist Decoder.dist_meaning (Z.shiftr b1 w) f /\
             st = rounds_state p1 o1 b1 n1 1 (Some e) (Some f) (Some w1) (Some w) (Some (Z.shiftr b1 w)) (Some len) d0 limit0 ou /\
             cost <= q <= cost + 330).
   { apply wp_if. vc_exp. split; intros Hc0; vc_cond Hc0.
-    - vc_call Fast.find.
-      destruct (find_spec dist (c_dist_count c) (c_dist_sym c) Fast.dist_meaning (Z.shiftr b1 w) tables G DH DMe DR ltac:(lia))
+    - vc_call Decoder.find.
+      destruct (find_spec dist (c_dist_count c) (c_dist_sym c) Decoder.dist_meaning (Z.shiftr b1 w) tables G DH DMe DR ltac:(lia))
         as (q2 & ws & Bs & R & Hq2 & (f & -> & A) & ->).
       eexists q2, _, _. split; [exact R|]. vc_compute. exists f. split; [exact A|]. split; [reflexivity|lia].
-    - vc_step. eexists. split; [|split; [reflexivity|lia]]. apply (table_answer dist Fast.dist_meaning 9); [lia|exact S1|exact DT|]. exact Hc0. }
+    - vc_step. eexists. split; [|split; [reflexivity|lia]]. apply (table_answer dist Decoder.dist_meaning 9); [lia|exact S1|exact DT|]. exact Hc0. }
   clear HA Hq q. intros st q (f & HA & -> & Hq). unfold rounds_state, tables.
-  pose proof (looked_up dist Fast.dist_meaning input p1 end_ (Z.shiftr b1 w) (n1 - w) f bs1 HA) as LU.
+  pose proof (looked_up dist Decoder.dist_meaning input p1 end_ (Z.shiftr b1 w) (n1 - w) f bs1 HA) as LU.
   specialize (LU ltac:(replace (n1 - w) with (n1 - Z.of_nat k - w1) by lia; exact P2) ltac:(lia) ltac:(lia)).
   apply wp_if.
   assert (C : wexp (rounds_state p1 o1 b1 n1 1 (Some e) (Some f) (Some w1) (Some w) (Some (Z.shiftr b1 w)) (Some len) d0 limit0 ou)

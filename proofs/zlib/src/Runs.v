@@ -1,5 +1,4 @@
-(** Runs.v: runs of the machine: how long they can be; what ends is what the relation says; what is refused begins nothing valid.
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Runs.v: runs of the machine: how long they can be; what ends is what the relation says; what is refused begins nothing valid. *)
 From Coq Require Import ZArith Lia Bool List.
 From VerifiedC Require Import Words.
 From ZlibTrusted Require Import Rfc1951 Claims.

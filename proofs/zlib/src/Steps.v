@@ -1,6 +1,5 @@
 (** Steps.v: what the machine's steps mean: they do not depend on what follows; from what remains after a step, what remained
-    before it; and what is still to come is found, step by step.
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+    before it; and what is still to come is found, step by step. *)
 From Coq Require Import ZArith Lia Bool List.
 From VerifiedC Require Import Words.
 From ZlibTrusted Require Import Rfc1951 Claims.

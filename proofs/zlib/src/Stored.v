@@ -1,11 +1,10 @@
-(** Stored.v: [zlib_bytes] makes steps of the machine: bytes of a stored block, those in the bit buffer first.
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Stored.v: [zlib_bytes] makes steps of the machine: bytes of a stored block, those in the bit buffer first. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics Wp Tactics.
 From ZlibTrusted Require Import Rfc1951 Claims.
 From Zlib Require Import Reader Canonical Emit Inflate Right Bound Lookup Build Fill Buffer Decide Copying Machine Steps Runs Meanings Symbols
   Rounds Whole.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -100,7 +99,7 @@ Definition bytes_state (p o1 b l : Z) (go left_ limit : option Z) (ou st : list 
         (("input", Arr W8 false input) :: ("out", Arr W8 true ou) :: ("state", Arr W64 true st) :: tables)%string.
 
 Lemma bytes_spec :
-  exists n ws Bs, runs tables G Fast.stored_bytes [pos; end_; o; cap; bb; bc]
+  exists n ws Bs, runs tables G Decoder.stored_bytes [pos; end_; o; cap; bb; bc]
       [Arr W8 false input; Arr W8 true out; Arr W64 true (c_state c)] n ws Bs /\
     exists pos' o' bb' bc' go out' st' m' rest,
       ws = [pos'; o'; bb'; bc'; go] /\ Bs = [Arr W8 false input; Arr W8 true out'; Arr W64 true st'] /\
@@ -111,7 +110,7 @@ Proof.
   pose proof (s_state _ HS) as [Ls Ws]. unfold cell in Q0, Q4, HF. pose proof taken_start as T0.
   pose proof (r_bytes_out _ _ _ _ _ _ _ _ _ _ HR) as [_ Bo _].
   change (2 ^ 63) with 9223372036854775808 in Hin, Hlong.
-  unfold tables. vc_proc Fast.stored_bytes. apply wp_seq. vc_step. split; [lia|]. rewrite Q4.
+  unfold tables. vc_proc Decoder.stored_bytes. apply wp_seq. vc_step. split; [lia|]. rewrite Q4.
   apply wp_seq.
   vc_cut (fun s (cost : Z) => exists b l o1 left_ ou m1 rest, s = bytes_state pos o1 b l None (Some left_) None ou (c_state c) /\
             taken pos b l o1 left_ ou m1 rest /\ (left_ = 0 \/ o1 = cap \/ l = 0) /\ 0 <= cost <= 6 * (o1 - o) + 3).
@@ -228,7 +227,7 @@ Proof.
       * right. right. split; [reflexivity|]. split; [lia|]. unfold step, move. rewrite T4. destruct (Z.eqb_spec left_ 0); [lia|].
         destruct (field 8 rest) as [v r2| |] eqn:F; cbn [bind].
         -- right. eexists _, _. split; [reflexivity|]. cbn [m_out]. rewrite zlen_app, LO. change (zlen [v]) with 1. lia.
-        -- left. reflexivity.
+        -- left. split; [reflexivity|discriminate].
         -- destruct (field_not_bad _ _ F).
 Qed.
 End Bytes.

@@ -1,10 +1,9 @@
-(** Symbols.v: the procedures of Fast.v for one symbol are one step of the machine: [zlib_match], [zlib_token].
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+(** Symbols.v: the procedures of Decoder.v for one symbol are one step of the machine: [zlib_match], [zlib_token]. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics Wp Tactics.
 From ZlibTrusted Require Import Rfc1951 Claims.
 From Zlib Require Import Reader Canonical Emit Inflate Right Bound Lookup Build Fill Buffer Decide Copying Machine Steps Runs Meanings.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -96,7 +95,7 @@ Variables (input out : list Z) (pos end_ bb bc o : Z) (c : cells) (m : machine) 
 Variables (e s : Z) (k : nat).
 Hypotheses (HM : keeps_machine c m) (HB : bits_before input pos end_ bb bc m bs) (HO : bytes_out out o m).
 Hypotheses (Hmode : m_mode m = Symbols lit dist) (Hfull : full pos end_ bc) (Hlong : zlen out < 2 ^ 63).
-Hypotheses (Hs : 256 < s < 288) (Hk : (1 <= k <= 15)%nat) (He : e = Z.lor (znth Fast.lit_meaning s) (Z.of_nat k)).
+Hypotheses (Hs : 256 < s < 288) (Hk : (1 <= k <= 15)%nat) (He : e = Z.lor (znth Decoder.lit_meaning s) (Z.of_nat k)).
 Hypotheses (Hkc : Z.of_nat k <= bc) (Hsym : symbol (levels lit) bs = Done s (skipn k bs)).
 Hypothesis Hentry : Z.land e 1024 = 0.
 
@@ -118,7 +117,7 @@ Definition match_state (go n len f d : option Z) (st : list Z) : state :=
          ("dist_sym", Arr W16 false (c_dist_sym c)) :: tables)%string.
 
 Lemma match_spec :
-  exists n ws Bs, runs tables (Fast.fast :: Fast.refill :: Fast.find :: G) Fast.match_ [e; o; bb; bc] (match_arrays (c_state c)) n ws Bs /\
+  exists n ws Bs, runs tables (Decoder.fast :: Decoder.refill :: Decoder.find :: G) Decoder.match_ [e; o; bb; bc] (match_arrays (c_state c)) n ws Bs /\
     (0 <= n <= 200 /\ exists bb' bc' go st', ws = [bb'; bc'; go] /\ Bs = match_arrays st' /\
        made_step input pos end_ bb bc c m bs bb' bc' go (with_state c st')).
 Proof.
@@ -141,7 +140,7 @@ Proof.
   assert (S0 : 0 <= Z.shiftr bb (Z.of_nat k)) by (apply Z.shiftr_nonneg; lia).
   pose proof (land_bound (Z.shiftr bb (Z.of_nat k)) (Z.shiftl 1 w1 - 1) S0 ltac:(lia)) as LB1.
   pose proof match_move as MV.
-  unfold match_arrays, tables. vc_proc Fast.match_. apply wp_seq. vc_step. apply wp_seq. vc_step. split; [lia|]. rewrite E15, E4. vc_wraps.
+  unfold match_arrays, tables. vc_proc Decoder.match_. apply wp_seq. vc_step. apply wp_seq. vc_step. split; [lia|]. rewrite E15, E4. vc_wraps.
   apply wp_if. vc_exp. split; intros Hc; vc_cond Hc.
   2: { (* the extra bits of the length have not come *)
     vc_step. vc_compute. split; [lia|]. eexists bb, bc, 0, (c_state c). split; [reflexivity|]. split; [reflexivity|].
@@ -164,21 +163,21 @@ Proof.
   assert (HE1 : zlen bs1 = bc - n1 \/ 36 <= bc - n1).
   { destruct HE0 as [Q|Q]; [left|right; lia]. unfold bs1, zlen in *. rewrite !skipn_length. lia. }
   apply wp_seq.
-  vc_cut (fun st (n : Z) => exists f, answer dist Fast.dist_meaning (Z.shiftr bb n1) f /\
+  vc_cut (fun st (n : Z) => exists f, answer dist Decoder.dist_meaning (Z.shiftr bb n1) f /\
             st = match_state (Some 0) (Some n1) (Some len) (Some f) None (c_state c) /\ 0 <= n <= 160).
   { apply wp_if. vc_exp. split; intros Hc0; vc_cond Hc0.
-    - vc_call Fast.find. split; [lia|].
-      destruct (find_spec dist (c_dist_count c) (c_dist_sym c) Fast.dist_meaning (Z.shiftr bb n1) tables G KH HMe KR ltac:(lia))
+    - vc_call Decoder.find. split; [lia|].
+      destruct (find_spec dist (c_dist_count c) (c_dist_sym c) Decoder.dist_meaning (Z.shiftr bb n1) tables G KH HMe KR ltac:(lia))
         as (n & ws & Bs & R & Hn & (f & -> & A) & ->).
       eexists n, _, _. split; [exact R|]. vc_compute. exists f. split; [exact A|]. split; [reflexivity|lia].
-    - vc_step. eexists. split; [|split; [reflexivity|lia]]. apply (table_answer dist Fast.dist_meaning 9); [lia|exact S1|exact KT|]. exact Hc0. }
+    - vc_step. eexists. split; [|split; [reflexivity|lia]]. apply (table_answer dist Decoder.dist_meaning 9); [lia|exact S1|exact KT|]. exact Hc0. }
   intros st1 n (f & HA & -> & Hn). unfold match_state, tables.
-  pose proof (looked_up dist Fast.dist_meaning input pos end_ (Z.shiftr bb n1) (bc - n1) f bs1 HA) as LU.
+  pose proof (looked_up dist Decoder.dist_meaning input pos end_ (Z.shiftr bb n1) (bc - n1) f bs1 HA) as LU.
   specialize (LU ltac:(replace (bc - n1) with (bc - Z.of_nat k - w1) by lia; exact P2) ltac:(lia) ltac:(lia)).
   apply wp_if. vc_exp. split; intros Hc1; vc_cond Hc1.
   { (* no codeword of the distance code *)
     apply wp_if. vc_exp. split; [lia|]. rewrite LL. vc_wraps. split; intros Hq; vc_cond Hq.
-    - unfold Fast.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. split; [lia|].
+    - unfold Decoder.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. split; [lia|].
       eexists bb, bc, 1, _. split; [reflexivity|]. split; [reflexivity|]. apply (made_bad _ _ _ _ _ _ _ _ HM HB 9); [|unfold word; cbn [modulus]; lia].
       rewrite MV. destruct LU as [(_ & _ & F)|[(_ & Q & _)|(s2 & k2 & _ & _ & _ & Q & _)]]; [rewrite F; reflexivity|lia|lia].
     - vc_step. vc_compute. split; [lia|]. eexists bb, bc, 0, (c_state c). split; [reflexivity|]. split; [reflexivity|].
@@ -193,7 +192,7 @@ Proof.
   destruct LU as [(_ & F2)|(Q & _)]; [|lia]. rewrite F2 in MV. cbn [bind] in MV.
   apply wp_if. vc_exp. split; intros Hr; vc_cond Hr.
   { (* a distance code that stands for nothing *)
-    unfold Fast.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. split; [lia|].
+    unfold Decoder.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. split; [lia|].
     eexists bb, bc, 1, _. split; [reflexivity|]. split; [reflexivity|]. apply (made_bad _ _ _ _ _ _ _ _ HM HB 9); [|unfold word; cbn [modulus]; lia].
     rewrite MV. unfold extend. destruct (s2 <? 0); [reflexivity|].
     destruct (nth_error distance_table (Z.to_nat s2)) as [[base2 w2]|]; [lia|reflexivity]. }
@@ -219,7 +218,7 @@ Proof.
   set (d := base2 + Z.land (Z.shiftr bb n2) (Z.ones w2)) in *. rewrite LO in MV.
   apply wp_seq. vc_step. apply wp_if. vc_exp. split; intros Hu; vc_cond Hu.
   { (* from before the beginning *)
-    unfold Fast.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. split; [lia|].
+    unfold Decoder.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. split; [lia|].
     eexists bb, bc, 1, _. split; [reflexivity|]. split; [reflexivity|]. apply (made_bad _ _ _ _ _ _ _ _ HM HB 10); [|unfold word; cbn [modulus]; lia].
     rewrite MV. destruct (Z.ltb_spec o d); [reflexivity|lia]. }
   destruct (Z.ltb_spec o d); [lia|].
@@ -269,7 +268,7 @@ Definition token_state (go e : option Z) : state :=
          ("dist_sym", Arr W16 false (c_dist_sym c)) :: tables)%string.
 
 Lemma token_spec :
-  exists n ws Bs, runs tables (Fast.match_ :: Fast.fast :: Fast.refill :: Fast.find :: G) Fast.token [o; cap; bb; bc] (token_arrays out (c_state c)) n ws Bs /\
+  exists n ws Bs, runs tables (Decoder.match_ :: Decoder.fast :: Decoder.refill :: Decoder.find :: G) Decoder.token [o; cap; bb; bc] (token_arrays out (c_state c)) n ws Bs /\
     (0 <= n <= 400 /\ exists o' out' bb' bc' go st', ws = [o'; bb'; bc'; go] /\ Bs = token_arrays out' st' /\
        made_token input out pos end_ bb bc o cap c m bs o' out' bb' bc' go (with_state c st')).
 Proof.
@@ -294,18 +293,18 @@ Proof.
           bind (extend distance_table k bs) (fun distance bs =>
             if zlen (m_out m) <? distance then Bad else Done (Copying lit dist length distance, m_final m, m_out m) bs)))))
     by (unfold move; rewrite Hmode; reflexivity).
-  unfold token_arrays at 1, tables. vc_proc Fast.token. apply wp_seq. vc_step. apply wp_seq. vc_step.
+  unfold token_arrays at 1, tables. vc_proc Decoder.token. apply wp_seq. vc_step. apply wp_seq. vc_step.
   split; [pose proof (land_bound bb 2047 ltac:(lia) ltac:(lia)); lia|].
   apply wp_seq.
-  vc_cut (fun st (n : Z) => exists e, answer lit Fast.lit_meaning bb e /\ st = token_state (Some 0) (Some e) /\ 0 <= n <= 160).
+  vc_cut (fun st (n : Z) => exists e, answer lit Decoder.lit_meaning bb e /\ st = token_state (Some 0) (Some e) /\ 0 <= n <= 160).
   { apply wp_if. vc_exp. split; intros Hc0; vc_cond Hc0.
-    - vc_call Fast.find.
-      destruct (find_spec lit (c_lit_count c) (c_lit_sym c) Fast.lit_meaning bb tables G KH HMe KR ltac:(lia))
+    - vc_call Decoder.find.
+      destruct (find_spec lit (c_lit_count c) (c_lit_sym c) Decoder.lit_meaning bb tables G KH HMe KR ltac:(lia))
         as (n & ws & Bs & R & Hn & (f & -> & A) & ->).
       eexists n, _, _. split; [exact R|]. vc_compute. exists f. split; [exact A|]. split; [reflexivity|lia].
-    - vc_step. eexists. split; [|split; [reflexivity|lia]]. apply (table_answer lit Fast.lit_meaning 11); [lia|lia|exact KT|]. exact Hc0. }
+    - vc_step. eexists. split; [|split; [reflexivity|lia]]. apply (table_answer lit Decoder.lit_meaning 11); [lia|lia|exact KT|]. exact Hc0. }
   intros st1 n (e & HA & -> & Hn). unfold token_state, tables.
-  pose proof (looked_up lit Fast.lit_meaning input pos end_ bb bc e bs HA P0 ltac:(lia) ltac:(lia)) as LU.
+  pose proof (looked_up lit Decoder.lit_meaning input pos end_ bb bc e bs HA P0 ltac:(lia) ltac:(lia)) as LU.
   assert (unchanged : forall q, 0 <= q <= 400 -> move m bs = More ->
     0 <= q <= 400 /\ exists o' out' bb' bc' go st', [o; bb; bc; 0] = [o'; bb'; bc'; go] /\ token_arrays out (c_state c) = token_arrays out' st' /\
        made_token input out pos end_ bb bc o cap c m bs o' out' bb' bc' go (with_state c st')).
@@ -320,7 +319,7 @@ Proof.
   apply wp_if. vc_exp. split; intros Hc1; vc_cond Hc1.
   { (* no codeword *)
     apply wp_if. vc_exp. split; [lia|]. rewrite LL. vc_wraps. split; intros Hq; vc_cond Hq.
-    - unfold Fast.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. apply refused; [lia|].
+    - unfold Decoder.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. apply refused; [lia|].
       rewrite MV. destruct LU as [(_ & _ & F)|[(_ & Q & _)|(s2 & k2 & _ & _ & _ & Q & _)]]; [rewrite F; reflexivity|lia|lia].
     - vc_step. vc_compute. apply unchanged; [lia|]. rewrite MV.
       destruct LU as [(_ & Q & _)|[(_ & _ & F)|(s2 & k2 & _ & _ & _ & Q & _)]]; [lia|rewrite F; reflexivity|lia]. }
@@ -385,10 +384,10 @@ Proof.
   destruct (Z.eqb_spec s 256); [lia|].
   apply wp_if. vc_exp. split; intros Hu; vc_cond Hu.
   { (* a symbol that stands for nothing *)
-    unfold Fast.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. apply refused; [lia|]. rewrite MV. unfold extend.
+    unfold Decoder.invalid. vc; rewrite ?zlen_zset; try lia. vc_compute. apply refused; [lia|]. rewrite MV. unfold extend.
     destruct (s - 257 <? 0); [reflexivity|]. pose proof (word_length s k e ltac:(lia) Hk He ltac:(lia)) as (_ & _ & _ & EW).
     destruct (nth_error length_table (Z.to_nat (s - 257))) as [[base w]|]; [tauto|reflexivity]. }
-  vc_call Fast.match_.
+  vc_call Decoder.match_.
   destruct (match_spec input out pos end_ bb bc o c m bs lit dist G e s k HM HB HO Hmode Hfull ltac:(lia) Hk He ltac:(lia) F0 Hu)
     as (n2 & ws & Bs & R & Hn2 & bb' & bc' & go & st' & -> & -> & MS).
   eexists n2, _, _. split; [exact R|]. unfold match_arrays. vc_compute. split; [lia|].

@@ -1,10 +1,10 @@
-(** Main.v: the theorems of the component, each by the name that README.md and component.toml give. *)
+(** Theorems.v: the theorems of the component, each by the name that README.md and component.toml give. *)
 From Coq Require Import ZArith Lia List.
 From VerifiedC Require Import Words.
 From ZlibTrusted Require Import Rfc1951.
-From ZlibTrusted Require Claims.
+From ZlibTrusted Require Claims Statement.
 From Zlib Require Import Reader Canonical Inflate.
-From Zlib Require Right Bound Emit Frame Members.
+From Zlib Require Right Bound Emit Frame Members Decoder Proved.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -29,6 +29,12 @@ Proof. exact Right.inflate_right. Qed.
 Theorem invalid_right : Claims.invalid_right inflate.
 Proof. exact Right.invalid_right. Qed.
 
+Theorem program_right : Statement.inflate_right Decoder.program.
+Proof. exact Proved.inflate_right. Qed.
+
+Theorem program_resumes : Statement.inflate_resumes Decoder.program.
+Proof. exact Proved.inflate_resumes. Qed.
+
 Theorem zlib_right : Claims.zlib_right Frame.decompress.
 Proof. exact Frame.decompress_right. Qed.
 
@@ -49,6 +55,21 @@ Proof. exact Emit.encode_fixed_right. Qed.
 
 Theorem stored_right : Claims.encodes_right Emit.encode_stored.
 Proof. exact Emit.encode_stored_right. Qed.
+
+Theorem decodable : Claims.decodable.
+Proof. exists inflate. exact (conj decodes_right invalid_right). Qed.
+
+Theorem zlib_decodable : Claims.zlib_decodable.
+Proof. exists Frame.decompress. exact zlib_right. Qed.
+
+Theorem gzip_decodable : Claims.gzip_decodable.
+Proof. exists Members.member, Members.file. exact (conj gzip_member_right gzip_right). Qed.
+
+Theorem emittable : Claims.emittable.
+Proof. exists Emit.fixed_stream. exact fixed_emits_right. Qed.
+
+Theorem encodable : Claims.encodable.
+Proof. exists Emit.encode_stored. exact stored_right. Qed.
 
 Theorem example_stored : Claims.example_stored.
 Proof. apply Right.inflate_right. vm_compute. reflexivity. Qed.

@@ -1,12 +1,11 @@
 (** Whole.v: [zlib_inflate] runs the machine as far as input and room allow.
-    Here it is shown from two statements about what it calls, [header_right] and [bytes_right].
-    In progress: the parts of T4 that are proved; no claim rests on them yet. *)
+    Here it is shown from two statements about what it calls, [header_right] and [bytes_right]. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics Wp Tactics.
 From ZlibTrusted Require Import Rfc1951 Claims.
 From Zlib Require Import Reader Canonical Emit Inflate Right Bound Lookup Build Fill Buffer Decide Copying Machine Steps Runs Meanings Symbols
   Rounds.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -17,7 +16,7 @@ Definition all_arrays (c : cells) : list arr :=
    Arr W32 true (c_lit_table c); Arr W16 true (c_lit_count c); Arr W16 true (c_lit_sym c);
    Arr W32 true (c_dist_table c); Arr W16 true (c_dist_count c); Arr W16 true (c_dist_sym c)].
 
-Definition after (f : ident) : list proc := match find_proc f (g_procs Fast.program) with Some (_, G) => G | None => [] end.
+Definition after (f : ident) : list proc := match find_proc f (g_procs Decoder.program) with Some (_, G) => G | None => [] end.
 
 Definition by_header (n : mode) : bool :=
   match n with Block | StoredLength | Dynamic | CodeCode _ _ _ _ | CodeLengths _ _ _ _ => true | _ => false end.
@@ -26,12 +25,12 @@ Definition header_right : Prop :=
   forall input pos end_ bb bc c m bs,
     keeps_machine c m -> bits_before input pos end_ bb bc m bs -> full pos end_ bc -> by_header (m_mode m) = true ->
     exists n bb' bc' go c',
-      runs tables (after "zlib_header") Fast.header [bb; bc] (all_arrays c) n [bb'; bc'; go] (all_arrays c') /\
+      runs tables (after "zlib_header") Decoder.header [bb; bc] (all_arrays c) n [bb'; bc'; go] (all_arrays c') /\
       0 <= n <= 50000 /\ made_step input pos end_ bb bc c m bs bb' bc' go c'.
 
 (** There is no room for what comes next. *)
 Definition no_room (cap : Z) (m : machine) (bs : list bool) : Prop :=
-  zlen (m_out m) = cap /\ (step m bs = More \/ exists m' rest, step m bs = Done m' rest /\ zlen (m_out m') = cap + 1).
+  zlen (m_out m) = cap /\ ((step m bs = More /\ m_mode m <> Finished) \/ exists m' rest, step m bs = Done m' rest /\ zlen (m_out m') = cap + 1).
 
 (** Any number of steps, from [pos] and [o] on. *)
 Record went (input : list Z) (pos end_ o cap : Z) (out : list Z) (m : machine) (bs : list bool)
@@ -58,7 +57,7 @@ Definition bytes_right : Prop :=
     represents input pos end_ bb bc out o c m bs -> full pos end_ bc -> m_mode m = StoredBytes k -> stored_aligned m ->
     words W8 input -> 0 <= pos <= end_ -> end_ <= zlen input -> zlen input < 2 ^ 63 -> o <= cap <= zlen out -> zlen out < 2 ^ 63 ->
     exists n pos' o' bb' bc' go out' st' m' rest,
-      runs tables (after "zlib_bytes") Fast.stored_bytes [pos; end_; o; cap; bb; bc]
+      runs tables (after "zlib_bytes") Decoder.stored_bytes [pos; end_; o; cap; bb; bc]
         [Arr W8 false input; Arr W8 true out; Arr W64 true (c_state c)] n
         [pos'; o'; bb'; bc'; go] [Arr W8 false input; Arr W8 true out'; Arr W64 true st'] /\
       0 <= n <= 20 * (o' - o) + 50 /\
@@ -222,15 +221,15 @@ Proof.
 Qed.
 
 (** Arrays that are named together, one by one. *)
-Ltac shown := cbv delta [Fast.code_arrays Fast.all_code_arrays Fast.code_names]; cbn [app]; vc_compute.
+Ltac shown := cbv delta [Decoder.code_arrays Decoder.all_code_arrays Decoder.code_names]; cbn [app]; vc_compute.
 
 (** * The end: [zlib_header] when nothing comes *)
 
 Lemma header_stops c bb bc : shaped c -> cell c 0 = 8 \/ cell c 0 = 9 ->
-  exists n ws Bs, runs tables (after "zlib_header") Fast.header [bb; bc] (all_arrays c) n ws Bs /\
+  exists n ws Bs, runs tables (after "zlib_header") Decoder.header [bb; bc] (all_arrays c) n ws Bs /\
     (0 <= n <= 10 /\ ws = [bb; bc; if cell c 0 =? 8 then 3 else 4] /\ Bs = all_arrays c).
 Proof.
-  intros HS H. pose proof (s_state _ HS) as [Ls Ws]. unfold cell in *. unfold all_arrays, tables. vc_proc Fast.header. cbv delta [Fast.code_arrays Fast.all_code_arrays Fast.code_names]; cbn [app].
+  intros HS H. pose proof (s_state _ HS) as [Ls Ws]. unfold cell in *. unfold all_arrays, tables. vc_proc Decoder.header. cbv delta [Decoder.code_arrays Decoder.all_code_arrays Decoder.code_names]; cbn [app].
   apply wp_seq. vc_step.
   do 5 (apply wp_if; vc_exp; split; [lia|]; split; intros Hc; vc_cond Hc; [lia|clear Hc]).
   vc_step. split; [lia|]. destruct (Z.eqb_spec (znth (c_state c) 0) 8); cbn [b2z]; (split; intros Hd; [|]); try lia;
@@ -349,7 +348,7 @@ Proof.
   split; [apply HI|]. split; [apply idle_before; assumption|]. left. reflexivity.
 Qed.
 Theorem inflate_spec :
-  exists n ws Bs, runs tables (after "zlib_inflate") Fast.inflate [from; end_; o; cap]
+  exists n ws Bs, runs tables (after "zlib_inflate") Decoder.inflate [from; end_; o; cap]
       (Arr W8 false input :: Arr W8 true out :: all_arrays c) n ws Bs /\
     exists go p o1 ou c' m1 rest, ws = [go; p; o1] /\ Bs = Arr W8 false input :: Arr W8 true ou :: all_arrays c' /\
       from <= p <= end_ /\ o <= o1 <= cap /\ zlen ou = zlen out /\ zdrop o1 ou = zdrop o1 out /\
@@ -361,7 +360,7 @@ Theorem inflate_spec :
 Proof.
   pose proof Hin as Hin0. pose proof Hlong as Hlong0. change (2 ^ 63) with 9223372036854775808 in Hlong, Hin.
   pose proof (i_machine _ _ _ HI) as KM. pose proof (s_state _ (r_shaped _ _ KM)) as [Ls Ws]. pose proof (r_place _ _ _ HO) as Bo.
-  unfold all_arrays at 1, tables. vc_proc Fast.inflate. cbv delta [Fast.code_arrays Fast.all_code_arrays Fast.code_names]; cbn [app].
+  unfold all_arrays at 1, tables. vc_proc Decoder.inflate. cbv delta [Decoder.code_arrays Decoder.all_code_arrays Decoder.code_names]; cbn [app].
   apply wp_seq. vc_step. apply wp_seq. vc_step. split; [lia|]. apply wp_seq. vc_step. split; [lia|]. apply wp_seq. vc_step.
   apply wp_seq.
   vc_cut (fun s (cost : Z) => exists p b n o1 go ok ou c1 m1 rest, go <> 1 /\ s = whole_state p o1 b n go None ou c1 /\
@@ -380,7 +379,7 @@ Proof.
         - destruct A7 as (_ & [B1 B2 _] & _). exists rest. auto.
         - destruct A7 as (_ & _ & B2 & (x & B1) & _). exists x. split; [exact B1|]. split; [exact B2|]. discriminate. }
       destruct PP as (bs0 & P1 & N1 & E1).
-      apply wp_seq. vc_call Fast.refill.
+      apply wp_seq. vc_call Decoder.refill.
       destruct (refill_spec input end_ tables (after "zlib_refill") bs0 Hi He Hin0 p b n ltac:(lia) N1 P1)
         as (k & ws & Bs & R & Hk & -> & p2 & b2 & n2 & -> & P2 & Hp2 & Hn2 & Hf2).
       eexists k, _, _. split; [exact R|]. vc_compute. clear R P1.
@@ -400,7 +399,7 @@ Proof.
           apply wp_if. vc_exp. split; [lia|]. split; intros Hx; vc_cond Hx; [lia|clear Hx].
           apply wp_if. vc_exp. split; [lia|]. split; intros Hx; vc_cond Hx; [lia|clear Hx].
           apply wp_if. vc_exp. split; [lia|]. split; intros Hx; vc_cond Hx; [lia|clear Hx].
-          vc_call Fast.header. shown.
+          vc_call Decoder.header. shown.
           destruct (HH input p2 end_ b2 n2 c1 m1 rest K1 BB HF DH) as (k5 & b5 & n5 & go5 & c5 & R & Hk5 & MS).
           eexists k5, _, _. split; [exact R|]. unfold all_arrays. vc_compute. clear R.
           apply (round_made p2 b2 n2 o1 ou c1 m1 rest b5 n5 go5 c5); [exact HS2|exact MS|exact DF|lia|lia]. }
@@ -409,12 +408,12 @@ Proof.
           destruct Q as (Q0 & _). apply wp_if. vc_exp. split; [lia|]. rewrite Q0. split; intros Hx; [clear Hx|cbn in Hx; lia].
           pose proof A6 as [O1 O2 O3].
           assert (HR2 : represents input p2 end_ b2 n2 ou o1 c1 m1 rest) by (constructor; assumption).
-          apply wp_seq. vc_call Fast.fast. shown.
+          apply wp_seq. vc_call Decoder.fast. shown.
           destruct (rounds_spec input ou p2 end_ b2 n2 o1 cap c1 m1 rest lit dist (tl (tl (after "zlib_fast"))) HR2 Hm) as
             (k3 & ws & Bs & R & p3 & b3 & n3 & o3 & ou3 & m3 & rest3 & -> & -> & HCm & Hk3); try assumption; try lia.
           eexists k3, _, _. split; [exact R|]. unfold rounds_arrays. vc_compute. clear R.
           destruct HCm as [[R1 R2 R3] F2 F3 F4 F5 F6 F7].
-          apply wp_seq. vc_call Fast.refill.
+          apply wp_seq. vc_call Decoder.refill.
           destruct (refill_spec input end_ tables (after "zlib_refill") rest3 Hi He Hin0 p3 b3 n3 ltac:(lia) (r_count _ _ _ _ _ _ _ R2) (r_pending _ _ _ _ _ _ _ R2))
             as (k4 & ws & Bs & R & Hk4 & -> & p4 & b4 & n4 & -> & P4 & Hp4 & Hn4 & Hf4).
           eexists k4, _, _. split; [exact R|]. vc_compute. clear R.
@@ -425,7 +424,7 @@ Proof.
               constructor; [exact P4|exact Hn4|exact (r_aligned _ _ _ _ _ _ _ R2)]. }
           pose proof HS4 as (_ & _ & _ & _ & _ & _ & K4 & BB4 & _).
           pose proof (proj1 (steps_weight _ _ _ _ F2)) as SW.
-          vc_call Fast.token. shown.
+          vc_call Decoder.token. shown.
           destruct (token_spec input ou3 p4 end_ b4 n4 o3 cap c1 m3 rest3 lit dist (tl (tl (tl (tl (after "zlib_token")))))) as
             (k5 & ws & Bs & R & Hk5 & o5 & ou5 & b5 & n5 & go5 & st5 & -> & -> & MT); try assumption; try lia.
           eexists k5, _, _. split; [exact R|]. unfold token_arrays. vc_compute. clear R.
@@ -444,7 +443,7 @@ Proof.
           assert (LO : zlen (m_out m1) = o1) by (rewrite O1, zlen_ztake; lia).
           apply wp_if. vc_exp. split; [lia|]. rewrite Q0. split; intros Hx; [cbn in Hx; lia|clear Hx].
           apply wp_if. vc_exp. split; [lia|]. rewrite Q0. split; intros Hx; [clear Hx|cbn in Hx; lia].
-          vc_call Fast.copy_rest.
+          vc_call Decoder.copy_rest.
           destruct (copy_spec ou (c_state c1) o1 cap tables (after "zlib_copy") O3 Ws1 Ls1 ltac:(rewrite Q5; lia) ltac:(lia) ltac:(lia) ltac:(lia))
             as (k5 & ws & Bs & R & Hk5 & -> & now & CP & ->).
           rewrite Q4, Q5 in *.
@@ -459,7 +458,7 @@ Proof.
           apply wp_if. vc_exp. split; [lia|]. rewrite Q. split; intros Hx; [cbn in Hx; lia|clear Hx].
           apply wp_if. vc_exp. split; [lia|]. rewrite Q. split; intros Hx; [cbn in Hx; lia|clear Hx].
           apply wp_if. vc_exp. split; [lia|]. rewrite Q. split; intros Hx; [cbn in Hx; lia|clear Hx].
-          vc_call Fast.header. shown. destruct (header_stops c1 b2 n2 SH ltac:(left; exact Q)) as (k5 & ws & Bs & R & Hk5 & -> & ->).
+          vc_call Decoder.header. shown. destruct (header_stops c1 b2 n2 SH ltac:(left; exact Q)) as (k5 & ws & Bs & R & Hk5 & -> & ->).
           unfold cell in R. rewrite Q in R. change (8 =? 8) with true in R. cbv iota in R.
           eexists k5, _, _. split; [exact R|]. unfold all_arrays. vc_compute. clear R.
           apply (round_ends p2 b2 n2 o1 3 true ou c1 m1 rest); [|lia|lia|lia].
@@ -469,7 +468,7 @@ Proof.
           apply wp_if. vc_exp. split; [lia|]. rewrite Q0. split; intros Hx; [cbn in Hx; lia|clear Hx].
           apply wp_if. vc_exp. split; [lia|]. rewrite Q0. split; intros Hx; [cbn in Hx; lia|clear Hx].
           apply wp_if. vc_exp. split; [lia|]. rewrite Q0. split; intros Hx; [clear Hx|cbn in Hx; lia].
-          vc_call Fast.stored_bytes.
+          vc_call Decoder.stored_bytes.
           destruct (HY input ou p2 end_ b2 n2 o1 cap c1 m1 rest k0) as (k5 & p5 & o5 & b5 & n5 & go5 & ou5 & st5 & m5 & rest5 & R & Hk5 & HW & HSay);
             try assumption; try lia.
           { constructor; assumption. }
@@ -482,7 +481,7 @@ Proof.
         apply wp_if. vc_exp. split; [lia|]. rewrite Q. split; intros Hx; [cbn in Hx; lia|clear Hx].
         apply wp_if. vc_exp. split; [lia|]. rewrite Q. split; intros Hx; [cbn in Hx; lia|clear Hx].
         apply wp_if. vc_exp. split; [lia|]. rewrite Q. split; intros Hx; [cbn in Hx; lia|clear Hx].
-        vc_call Fast.header. shown. destruct (header_stops c1 b2 n2 SH ltac:(right; exact Q)) as (k5 & ws & Bs & R & Hk5 & -> & ->).
+        vc_call Decoder.header. shown. destruct (header_stops c1 b2 n2 SH ltac:(right; exact Q)) as (k5 & ws & Bs & R & Hk5 & -> & ->).
         unfold cell in R. rewrite Q in R. change (9 =? 8) with false in R. cbv iota in R.
         eexists k5, _, _. split; [exact R|]. unfold all_arrays. vc_compute. clear R.
         apply (round_ends p2 b2 n2 o1 4 false ou c1 m1 rest); [|lia|lia|lia].

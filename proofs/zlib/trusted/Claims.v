@@ -108,6 +108,16 @@ Definition emits_right (f : list token -> list Z) : Prop :=
 Definition encodes_right (f : list Z -> list Z) : Prop :=
   forall data, bytes data -> bytes (f data) /\ inflates [] (f data) data (zlen (f data)).
 
+(** * There are such decoders and encoders *)
+
+Definition decodable : Prop := exists f, decodes_right f /\ invalid_right f.
+Definition zlib_decodable : Prop := exists f, zlib_right f.
+Definition gzip_decodable : Prop := exists member file, gzip_member_right member /\ gzip_right file.
+Definition emittable : Prop := exists f, emits_right f.
+
+(** For any data. *)
+Definition encodable : Prop := exists f, encodes_right f.
+
 (** * Published streams *)
 
 (** What zlib 1.2.13 makes: "hello" in a stored block (level 0); "a" and ten times "a" in fixed blocks; *)

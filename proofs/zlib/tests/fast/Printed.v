@@ -1,7 +1,7 @@
 (** Printed.v: the fast decoder as C, for build.sh. *)
 From Coq Require Import String.
 From VerifiedC Require Import Print.
-From Zlib Require Fast.
+From Zlib Require Decoder.
 Set Printing Depth 1000000.
 Set Printing Width 1000000.
-Eval vm_compute in (print Fast.program).
+Eval vm_compute in (print Decoder.program).

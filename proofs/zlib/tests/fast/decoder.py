@@ -12,7 +12,7 @@ class Decoder:
         self._inflate = library.zlib_inflate
         self._inflate.restype = None
         u8, u16, u32, u64 = ctypes.c_uint8, ctypes.c_uint16, ctypes.c_uint32, ctypes.c_uint64
-        # state, lens, lit_table, lit_count, lit_sym, dist_table, dist_count, dist_sym: sizes as in src/Fast.v
+        # state, lens, lit_table, lit_count, lit_sym, dist_table, dist_count, dist_sym: sizes as in src/Decoder.v
         self._arrays = (
             (u64 * 10)(),
             (u8 * 320)(),
