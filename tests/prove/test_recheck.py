@@ -13,7 +13,7 @@ from assay.core.home import home
 from assay.core.sandbox import Finished, Sandbox, Spec, open_sandbox
 from assay.core.verdict import Outcome
 from assay.prove.check import Checked, check
-from assay.prove.component import read
+from assay.prove.component import copy_libraries, read
 from assay.prove.gallery.rocq_honest import ADDITION
 from assay.prove.gallery.rocq_material import main, plain
 from assay.prove.gates import Gate
@@ -25,9 +25,9 @@ COMPONENTS = sorted(path.parent.name for path in (ROOT / "proofs").glob("*/compo
 
 def copied(name: str, folder: Path) -> Path:
     """A component of this checkout with its libraries beside it."""
-    for path in (ROOT / "proofs" / name, ROOT / "proofs" / "lib"):
-        ignore = shutil.ignore_patterns("*.vo*", "*.glob", ".*.aux", "__pycache__")
-        shutil.copytree(path, folder / path.name, ignore=ignore)
+    ignore = shutil.ignore_patterns("*.vo*", "*.glob", ".*.aux", "__pycache__")
+    shutil.copytree(ROOT / "proofs" / name, folder / name, ignore=ignore)
+    copy_libraries(read(ROOT / "proofs" / name), folder)
     return folder / name
 
 

@@ -106,6 +106,18 @@ Unset Universe Polymorphism.
     + ADDITION,
 )
 honest(
+    "implicit_arguments",
+    "The theorem's arguments are implicit.",
+    """Theorem t1 : forall n m : nat, n + m = m + n.
+Proof. intros n m. induction n; simpl. apply plus_n_O. rewrite IHn. apply plus_n_Sm. Qed.
+Arguments t1 {n m}.""",
+)
+honest(
+    "another_name",
+    "The theorem's name is an abbreviation of a proof in another module.",
+    "Module Proofs.\n" + ADDITION + "End Proofs.\nNotation t1 := Proofs.t1.",
+)
+honest(
     "mathematical_letters",
     "Greek letters, quantifiers as symbols, and accents in the comments.",
     """Require Import Coq.Unicode.Utf8.

@@ -349,3 +349,85 @@ rogue(
     "build",
     base=mirror,
 )
+
+# A table of translation that comes with a library ------------------------------------------------------------------
+
+_ONE_TABLE = """Require Import Coq.ZArith.ZArith Coq.Lists.List Coq.Init.Byte.
+Import ListNotations.
+From Task Require Import Statement.
+Definition tool : Statement.tool := Tool (fun l => if Z.ltb 0 4611686018427387904 then rev l else [x00]).
+Theorem turns : Statement.turns tool. Proof. intros l. reflexivity. Qed.
+Theorem known : Statement.known tool. Proof. reflexivity. Qed.
+"""
+rogue(
+    "numbers_that_overflow",
+    "other program",
+    "A library is loaded that makes whole numbers the machine's when the program is translated: 2^62 is negative there.",
+    {"src/Main.v": "Require Coq.extraction.ExtrOcamlZInt.\n" + _ONE_TABLE},
+    "command",
+    base=mirror,
+    gate=Gate.IMPLEMENTATION,
+)
+SPECIMENS.append(
+    Specimen(
+        "numbers_of_any_size",
+        "rocq",
+        False,
+        "honest",
+        "A translated program that compares with a number of more than 62 bits, by the verifier's own table.",
+        mirror,
+        {"src/Main.v": _ONE_TABLE},
+        Gate.OPTIMISED,
+    )
+)
+
+# What the prover itself lists as resting on nothing -----------------------------------------------------------------
+
+_INLINED = """Module Type NEEDS. Parameter Inline given : nat -> False. End NEEDS.
+Module Hands_on (X : NEEDS). Definition taken : nat -> False := X.given. End Hands_on.
+Module Wrong.
+{wrong}
+End Wrong.
+Unset {check} Checking.
+Module Made := Hands_on Wrong.
+Set {check} Checking.
+Theorem t1 : Statement.T1. Proof. destruct (Made.taken 0). Qed."""
+rogue(
+    "functor_applied_without_the_guard",
+    "switched-off check",
+    "A functor copies an endless recursion while the check is off; the copy is not listed as resting on that.",
+    _INLINED.format(
+        wrong="#[bypass_check(guard)] Fixpoint given (n : nat) {struct n} : False := given n.", check="Guard"
+    ),
+    "kernel",
+    "recheck",
+)
+rogue(
+    "functor_applied_without_universes",
+    "switched-off check",
+    "A functor copies a type that contains itself while the check is off; the copy is not listed as resting on that.",
+    "Require Import Coq.Logic.Hurkens.\n"
+    + _INLINED.format(
+        wrong="Unset Universe Checking.\n"
+        "Definition given : nat -> False := fun _ => TypeNeqSmallType.paradox Type eq_refl.\n"
+        "Set Universe Checking.",
+        check="Universe",
+    ),
+    "kernel",
+    "recheck",
+)
+rogue(
+    "value_kept_from_a_tactic",
+    "kernel",
+    "A tactic pretends that a local name stands for something else; the virtual machine keeps that value, and the kernel "
+    "asks it.",
+    """Section Kept.
+Let fact := true.
+Definition wrong : fact = false := ltac:(
+  change_no_check true with false in (value of fact);
+  let seen := eval vm_compute in fact in idtac;
+  vm_cast_no_check (@eq_refl bool false)).
+End Kept.
+Theorem t1 : Statement.T1. Proof. discriminate wrong. Qed.""",
+    "recheck",
+)

@@ -31,6 +31,7 @@ from assay.prove.provers.rocq_driver import (
     extracting_text,
     goals_text,
     library_name,
+    other_tables,
     printing_text,
     statements_text,
     subject_text,
@@ -530,11 +531,16 @@ class Rocq:
             return None, told
         work = self.cell.folder("extract")
         inside = self.cell.workspace(work)
-        (work / "Extracting.v").write_text(extracting_text(self.component.manifest))
+        (work / "Extracting.v").write_text(extracting_text(self.component.manifest, inside))
         ran = self._coqc(work, ["-w", "none", "-Q", inside, CHECK, f"{inside}/Extracting.v"])
         source = take_file(work / "extracted.ml", MAX_REPORT) if ran.ok else None
         if source is None:
             return None, [violation("build", ran.why("Translating the functions to OCaml"))]
+        loaded = (take_file(work / "loaded.out", MAX_REPORT) or b"").decode(errors="replace")
+        tables = other_tables(loaded)
+        if tables or "Coq.extraction.ExtrOcamlChar" not in loaded.split():
+            said = f"The functions are translated by another table than the verifier's: {', '.join(tables) or 'which'}."
+            return None, [violation("command", said)]
         return source, ()
 
     def print_program(self) -> tuple[str | None, list[Finding]]:

@@ -87,7 +87,10 @@ def subject_text(manifest: Manifest) -> str:
 
 
 def check_text(name: str, theorems: list[Theorem], manifest: Manifest, folder: str, *, with_text: bool) -> str:
-    """One theorem (or all that speak of the program), stated before the submission is loaded."""
+    """One theorem (or all that speak of the program), stated before the submission is loaded.
+
+    `@`: which arguments its author left implicit is no matter.
+    """
     assert manifest.rocq is not None  # noqa: S101 - the manifest was checked
     own = manifest.rocq.submission
     program = manifest.program
@@ -107,10 +110,10 @@ def check_text(name: str, theorems: list[Theorem], manifest: Manifest, folder: s
             lines.append("refine (@Coq.Init.Logic.conj _ _ _ _).\n")
             lines.append("1: (vm_compute; exact (@Coq.Init.Logic.eq_refl _ _)).\n")
         for theorem in theorems:
-            lines.append(f"refine (@Coq.Init.Logic.conj _ _ {own}.{theorem.proof} _).\n")
+            lines.append(f"refine (@Coq.Init.Logic.conj _ _ (@{own}.{theorem.proof}) _).\n")
         lines.append("exact Coq.Init.Logic.I.\n")
     else:
-        lines += [_requires(modules), _FLAGS, f"exact {own}.{theorems[0].proof}.\n"]
+        lines += [_requires(modules), _FLAGS, f"exact (@{own}.{theorems[0].proof}).\n"]
     lines.append("Qed.\n")
     lines.append(f'Redirect "{folder}/assumptions" Print Assumptions {CHECK}.{name}.check.\n')
     return "".join(lines)
@@ -138,8 +141,14 @@ def printing_text(manifest: Manifest, folder: str) -> str:
     )
 
 
-def extracting_text(manifest: Manifest) -> str:
-    """Translates the trusted projections of the program to OCaml, with the prover's own table for lists and bytes."""
+_TABLES = ("Coq.extraction.Extraction", "Coq.extraction.ExtrOcamlBasic", "Coq.extraction.ExtrOcamlChar")
+
+
+def extracting_text(manifest: Manifest, folder: str) -> str:
+    """Translates the trusted projections of the program to OCaml, with the prover's own table for lists and bytes.
+
+    Another table is in force as soon as something loads it: so all that is loaded is listed.
+    """
     assert manifest.rocq is not None and manifest.program is not None  # noqa: S101 - the gate asks only then
     program = manifest.program
     modules = {f"{CHECK}.Subject", *(n.rpartition(".")[0] for n in program.extract.values())}
@@ -148,5 +157,12 @@ def extracting_text(manifest: Manifest) -> str:
         for number, projection in enumerate(program.extract.values())
     ]
     names = " ".join(f"f{number}" for number in range(len(functions)))
-    tables = "Coq.extraction.Extraction Coq.extraction.ExtrOcamlBasic Coq.extraction.ExtrOcamlChar"
-    return f'Require {tables}.\n{_requires(modules)}{"".join(functions)}Extraction "extracted.ml" {names}.\n'
+    listed = f'Redirect "{folder}/loaded" Print Libraries.\n'
+    made = f'Extraction "extracted.ml" {names}.\n'
+    return f"Require {' '.join(_TABLES)}.\n{_requires(modules)}{''.join(functions)}{listed}{made}"
+
+
+def other_tables(report: str) -> list[str]:
+    """Libraries about extraction, in what `Print Libraries` said, that are not the verifier's."""
+    names = report.split()
+    return sorted({n for n in names if n.startswith("Coq.extraction.")} - set(_TABLES))

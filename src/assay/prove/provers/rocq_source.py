@@ -54,6 +54,11 @@ _REFUSED: tuple[tuple[str, str], ...] = (
     (r"Set\s+Definitional\s+UIP\b", "it adds an axiom in the guise of an option"),
     (r"Set\s+Cumulative\s+StrictProp\b", "it changes the rules of the kernel"),
     (r"(?:Set|Unset)\s+Extraction\b", "it changes how definitions become programs"),
+    # Loaded is enough: its table then holds for the verifier's translation too, numbers that overflow among it.
+    (
+        r"(?:From\s+[\w.]+\s+)?Require\b[^\"]*?\bExtr(?:O[cC]aml|Haskell)\w*",
+        "it loads a table of how definitions become programs, which is the verifier's to choose",
+    ),
 )
 _REFUSED_RE = tuple((re.compile(pattern), why) for pattern, why in _REFUSED)
 
