@@ -3,7 +3,6 @@
 import gzip as standard_gzip
 import importlib.util
 import io
-import os
 import random
 import shutil
 import subprocess
@@ -29,8 +28,6 @@ FORMS = (-15, 15, 31)
 def ours() -> ModuleType:
     if shutil.which("gcc") is None:
         pytest.skip("there is no C compiler")
-    if not (PROOFS / "zlib" / "c" / "zlib.c").is_file() and "ASSAY_PROOFS" not in os.environ:
-        pytest.skip("the program is not printed yet")
     from assay.prove import zlib as module
 
     return module
@@ -72,10 +69,10 @@ def test_streams_and_broken_ones_have_the_same_outcome_as_with_zlib(fuzz: Module
         if theirs != mine and fuzz.explained(one, mine):
             continue
         assert mine == theirs, one
-        assert fuzz.whole(fuzz.ours, one) == fuzz.whole(zlib, one), one
+        assert one.zdict is not None or fuzz.whole(fuzz.ours, one) == fuzz.whole(zlib, one), one
         in_pieces = fuzz.pieces(fuzz.ours, one, rng)
-        assert in_pieces == theirs or theirs[:4] != "data" != in_pieces[:4], one
-        kinds.add(fuzz.kind(theirs))
+        assert in_pieces == theirs or "data" not in (theirs[0], in_pieces[0]), one
+        kinds.add(theirs[0])
     assert len(kinds) > 12  # many ways to be wrong were there
 
 
