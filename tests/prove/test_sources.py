@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from assay.prove.provers import lean_source, rocq_source
 from assay.prove.provers.lean_report import axioms_of
+from assay.prove.provers.rocq_driver import other_tables
 from assay.prove.provers.rocq_report import assumptions, context_summary, printed_string
 
 
@@ -32,6 +33,9 @@ def test_sentences_end_at_full_stops_and_nowhere_else() -> None:
         "Set Extraction Optimize.",
         'Fail Fail Cd "/".',
         'Definition a := 1. (* *)Add Rec LoadPath "x".',
+        "Time Require Coq.extraction.ExtrOcamlZInt.",
+        "Lemma a : True. Proof. From Coq Require Import Lia (* . *) ExtrHaskellNatInt.",
+        "Require Import ExtrOCamlInt63.",
     ],
 )
 def test_commands_that_reach_out_are_found_however_they_are_written(text: str) -> None:
@@ -45,6 +49,7 @@ def test_commands_that_reach_out_are_found_however_they_are_written(text: str) -
         'Definition s := "Load x. Redirect y.".',
         '(* Declare ML Module "x". *) Definition Redirecting := 1.',
         "Lemma Extraction_of_a : True.",
+        "Require Import Coq.ZArith.ZArith. Definition ExtrOcamlZInt := 1. From Own Require Extraction_of_a.",
         "Definition λ := 1. Lemma Γ : ∀ β, β = β.",
     ],
 )
@@ -102,6 +107,12 @@ CONTEXT SUMMARY
     assert found["Constants/Inductives relying on unsafe (co)fixpoints"] == ("Own.Main.loop",)
     assert context_summary(whole.replace("* Inductives whose positivity", "* Something else")) is None
     assert context_summary("Axioms: <none>") is None
+
+
+def test_tables_of_translation_that_are_not_the_verifiers_are_named() -> None:
+    ours = "Loaded library files: \n  Coq.Init.Logic\n  Coq.extraction.Extraction\n  Coq.extraction.ExtrOcamlChar\n"
+    assert other_tables(ours) == []
+    assert other_tables(f"{ours}  Own.Main\n  Coq.extraction.ExtrOcamlZInt\n") == ["Coq.extraction.ExtrOcamlZInt"]
 
 
 def test_a_printed_string_is_read_back() -> None:

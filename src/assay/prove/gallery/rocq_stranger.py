@@ -362,7 +362,7 @@ Theorem known : Statement.known tool. Proof. reflexivity. Qed.
 rogue(
     "numbers_that_overflow",
     "other program",
-    "A library is loaded that makes whole numbers the machine's when the program is translated: 2^62 is negative there.",
+    "A library is loaded that turns whole numbers into the machine's when the program is translated: 2^62 is negative.",
     {"src/Main.v": "Require Coq.extraction.ExtrOcamlZInt.\n" + _ONE_TABLE},
     "command",
     base=mirror,
@@ -419,7 +419,7 @@ rogue(
 rogue(
     "value_kept_from_a_tactic",
     "kernel",
-    "A tactic pretends that a local name stands for something else; the virtual machine keeps that value, and the kernel "
+    "A tactic pretends that a local name stands for something else; the virtual machine keeps it, and the kernel "
     "asks it.",
     """Section Kept.
 Let fact := true.
