@@ -66,7 +66,7 @@ def test_streams_and_broken_ones_have_the_same_outcome_as_with_zlib(fuzz: Module
     for _ in range(STREAMS):
         one = fuzz.case(rng, material, {})
         theirs, mine = fuzz.at_once(zlib, one), fuzz.at_once(fuzz.ours, one)
-        if theirs != mine and fuzz.explained(one, mine):
+        if theirs != mine and fuzz.explained(one, theirs, mine):
             continue
         assert mine == theirs, one
         assert one.zdict is not None or fuzz.whole(fuzz.ours, one) == fuzz.whole(zlib, one), one
