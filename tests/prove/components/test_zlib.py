@@ -331,6 +331,25 @@ def test_gzip_files_of_several_members_are_read_and_written(ours: ModuleType, tm
     assert sys.modules["gzip"].zlib is zlib  # the standard module is left as it was
 
 
+def test_the_decompressor_of_newer_pythons_keeps_what_it_has_not_decoded(ours: ModuleType) -> None:
+    data = packed(TEXT + bytes(100_000))
+    decoder, out, at = ours._ZlibDecompressor(), [], 0
+    while not decoder.eof:
+        piece = data[at : at + 100] if decoder.needs_input else b""
+        at += len(piece)
+        out.append(decoder.decompress(piece, 777))
+        assert len(out[-1]) <= 777
+        assert piece or out[-1]  # without further input it had more to give
+    assert b"".join(out) == TEXT + bytes(100_000)
+    with pytest.raises(EOFError, match="End of stream"):
+        decoder.decompress(b"")
+    other = ours._ZlibDecompressor(wbits=31)
+    assert other.decompress(b"", 0) == b""
+    assert other.needs_input
+    assert other.decompress(data=packed(b"data", 31) + b"x") == b"data"
+    assert (other.unused_data, other.needs_input) == (b"x", False)
+
+
 def test_every_name_of_the_standard_module_is_there(ours: ModuleType) -> None:
     names = {name for name in dir(zlib) if not name.startswith("_")}
     assert names <= set(ours.__all__)

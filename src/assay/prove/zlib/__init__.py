@@ -33,9 +33,10 @@ from zlib import (
 )
 
 from assay.prove.zlib.compressing import RoundTripFailed, compress, compressobj
-from assay.prove.zlib.decompressing import decompress, decompressobj, error
+from assay.prove.zlib.decompressing import Decompressor, decompress, decompressobj, error
 from assay.prove.zlib.program import adler32, crc32, crc32_combine
 
+_ZlibDecompressor = Decompressor  # the standard module has it from Python 3.12 on
 __version__ = "1.0"  # of the standard module's interface
 
 __all__ = [

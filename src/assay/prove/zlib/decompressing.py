@@ -125,13 +125,21 @@ class Decompress:
         limit = c_integer(max_length, 63)
         if limit < 0:
             raise ValueError("max_length must be non-negative")
-        held = contiguous(data)
+        return self._bounded(contiguous(data), limit or None)
+
+    @property
+    def _wants_room(self) -> bool:
+        """Whether the latest call ended since its limit was reached, with more to come."""
+        return self._stream.wants_room
+
+    def _bounded(self, held: Data, limit: int | None) -> bytes:
+        """As `decompress`, with a limit of zero bytes or none."""
         with self._lock:
             if self._ended:
                 raise error("Error -2 while decompressing data: inconsistent stream state")
             pieces: list[bytes] = []
             try:
-                self._feed(held, limit or None, pieces)
+                self._feed(held, limit, pieces)
             except Invalid as invalid:
                 raise error(f"Error -3 while decompressing data: {invalid}") from None
             except DictionaryNeeded:
@@ -178,6 +186,37 @@ class Decompress:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"cannot pickle '{type(self).__module__}.{type(self).__qualname__}' object")
+
+
+class Decompressor:
+    """As `zlib._ZlibDecompressor` of Python 3.12 and later: it keeps what it has not decoded yet. `gzip` uses it."""
+
+    def __init__(self, wbits: int = zlib.MAX_WBITS, zdict: Any = _NONE) -> None:
+        self._object = decompressobj(wbits, zdict)
+        self._lock = threading.Lock()
+
+    @property
+    def eof(self) -> bool:
+        return self._object.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._object.unused_data
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether nothing more comes without further input."""
+        return not self._object.eof and not self._object._wants_room
+
+    def decompress(self, data: Any, max_length: int = -1) -> bytes:
+        """What `data` adds to the output, at most `max_length` bytes (negative: all of it)."""
+        limit = c_integer(max_length, 63)
+        with self._lock:
+            if self._object.eof:
+                raise EOFError("End of stream already reached")
+            kept = self._object.unconsumed_tail
+            given = kept + bytes(contiguous(data)) if kept else data
+            return self._object._bounded(contiguous(given), None if limit < 0 else limit)
 
 
 def decompressobj(wbits: int = zlib.MAX_WBITS, zdict: Any = _NONE) -> Decompress:

@@ -9,7 +9,7 @@ from typing import Any
 
 from assay.prove.zlib.arguments import Data
 from assay.prove.zlib.framing import Header, Invalid, Trailer, first_checksum
-from assay.prove.zlib.program import DONE, HISTORY, INVALID, MORE_INPUT, Decoder, checksum_of, ffi
+from assay.prove.zlib.program import DONE, HISTORY, INVALID, MORE_INPUT, MORE_ROOM, Decoder, checksum_of, ffi
 
 Sink = Callable[[Any, int], None]  # where new bytes stand, and how many
 
@@ -33,6 +33,7 @@ class Stream:
 
     def __init__(self, wbits: int, dictionary: bytes | None = None) -> None:
         self.position = 0  # how much of the latest input is done with
+        self.wants_room = False  # the latest call ended for want of room: more output is to come
         self._header = Header(wbits)
         self._dictionary = dictionary
         self._decoder = Decoder()
@@ -136,6 +137,7 @@ class Stream:
                 self._decoding = False
                 self._trailer = Trailer(kind, self._checksum, self._produced)
             if answer in (DONE, MORE_INPUT) or left == 0:
+                self.wants_room = answer == MORE_ROOM
                 return size
 
 
