@@ -9,7 +9,12 @@ from assay.core.sandbox import open_sandbox
 from assay.prove.gallery.specimen import build, judge, specimens
 from assay.prove.provers.rocq_toolchain import toolchain
 
-ROGUES = ("value_kept_from_a_tactic", "functor_applied_without_the_guard", "numbers_that_overflow")
+ROGUES = (
+    "value_kept_from_a_tactic",
+    "functor_applied_without_the_guard",
+    "hypothesis_behind_a_lemma",
+    "numbers_that_overflow",
+)
 HONEST = ("implicit_arguments", "another_name")
 
 

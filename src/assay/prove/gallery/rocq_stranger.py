@@ -431,3 +431,17 @@ End Kept.
 Theorem t1 : Statement.T1. Proof. discriminate wrong. Qed.""",
     "recheck",
 )
+rogue(
+    "hypothesis_behind_a_lemma",
+    "assumption",
+    "A lemma inside a proof uses a section's hypothesis, which the proof says that it does not use: the section's end "
+    "does not add it.",
+    """Section Assumed.
+Hypothesis h : False.
+Theorem t1 : Statement.T1.
+Proof using. assert (forall n m : nat, n = m) as all by abstract (destruct h). exact all. Qed.
+End Assumed.""",
+    "theorem",
+    "assumption",
+    "recheck",
+)
