@@ -148,9 +148,11 @@ class Workshop:
         equalities = [t.name for t in component.manifest.theorems if t.role == "equality"]
         if not equalities:
             return "survived", "theorems", "Every theorem holds of it, and none says what it computes."
+        agrees = f"it agrees with the original on {tried} inputs."
+        if found.outcome is not Outcome.ACCEPTED:
+            agrees = f"it was not compared with the original: {found.findings[0].message}"
         names = ", ".join(equalities)
-        said = f"Every theorem is proved of it too, {names} among them; it agrees with the original on {tried} inputs."
-        return "equivalent", "proved", said
+        return "equivalent", "proved", f"Every theorem is proved of it too, {names} among them; {agrees}"
 
     # A changed statement -------------------------------------------------------------------------------------------
 
