@@ -56,12 +56,32 @@ Qed.
 
 (** * Calls *)
 
+(** Between calls: less than a byte in the buffer, or more than that is wanted. *)
+Definition held (m : machine) (r : list bool) : Prop := zlen r < 8 \/ (step m r = More /\ m_mode m <> Finished).
+
+(** Whatever a call kept back it has taken itself, or the machine was waiting for more than that. *)
+Lemma held_steps m r more m' r' : held m r -> m_mode m <> Finished \/ zlen r < 8 -> steps m (r ++ more) m' (r' ++ more) ->
+  zlen r' < 8 \/ (m' = m /\ r' = r).
+Proof.
+  intros H NF S. inversion S as [x y E1 E2 E3 E4|x y m2 r2 u v H2 H3 E1 E2 E3]; subst.
+  - right. split; [reflexivity|]. symmetry. eapply app_inv_tail; eassumption.
+  - left. pose proof (step_wants _ _ _ _ _ H2) as [L1 L2]. pose proof (steps_weight _ _ _ _ H3) as (_ & L3 & _).
+    rewrite zlen_app in L1, L3. pose proof (zlen_nonneg more). destruct H as [H|[H _]]; [lia|]. specialize (L2 H). pose proof (zlen_nonneg r'). lia.
+Qed.
+
 (** Of a stream with the bits [all], [rest] have not been given yet, or have been given back. *)
 Definition reached (dictionary : list Z) (all : list bool) (c : cells) (m : machine) (r rest : list bool) : Prop :=
-  idle c m r /\ near (m_mode m) /\ steps (begin dictionary) all m (r ++ rest).
+  idle c m r /\ held m r /\ near (m_mode m) /\ steps (begin dictionary) all m (r ++ rest).
 
 Lemma reached_start dictionary all c : fresh c -> reached dictionary all c (begin dictionary) [] all.
-Proof. intros H. split; [apply fresh_idle, H|split; [exact I|constructor]]. Qed.
+Proof. intros H. split; [apply fresh_idle, H|]. split; [left; change (zlen (@nil bool)) with 0; lia|split; [exact I|constructor]]. Qed.
+
+Lemma more_prefix m bs more : step m (bs ++ more) = More -> step m bs = More.
+Proof.
+  intros H. destruct (step m bs) as [m' rest| |] eqn:E; [|reflexivity|].
+  - rewrite (step_keeps _ _ more _ _ E) in H. discriminate.
+  - rewrite (step_firm _ _ more E) in H. discriminate.
+Qed.
 
 (** What a call that stops with [go] may find, with [bs] before it. *)
 Definition stops (cap o1 go : Z) (m : machine) (bs : list bool) : Prop :=
@@ -85,16 +105,20 @@ Theorem call_right dictionary all c M r input from end_ more out o cap h :
     m_out M1 = m_out M ++ zdrop o (ztake o1 out') /\
     steps (begin dictionary) all M1 (rest ++ more) /\
     ((go = 4 /\ step M1 rest = Bad) \/
-     exists r', rest = r' ++ input_bits input p end_ /\ reached dictionary all c' M1 r' (input_bits input p end_ ++ more) /\
-       (stops cap o1 go M1 rest \/ (go = 3 /\ m_mode M1 = Finished /\ (zlen r' < 8 \/ p = from)))).
+     exists r', rest = r' ++ input_bits input p end_ /\
+       ((stops cap o1 go M1 rest /\ reached dictionary all c' M1 r' (input_bits input p end_ ++ more)) \/
+        (go = 3 /\ m_mode M1 = Finished /\ zlen r' < 8))).
 Proof.
-  intros HH (HI & HN & HS) HM Hh Hi Hf He Hin Wo Hoc Hc Hl.
+  intros HH (HI & HD & HN & HS) HM Hh Hi Hf He Hin Wo Hoc Hc Hl.
   remember (Machine (m_mode M) (m_final M) (m_at M) (ztake o out)) as m eqn:Em.
   assert (Om : m_out m = ztake o out) by (rewrite Em; reflexivity).
   assert (LO : zlen (ztake o out) = o) by (apply zlen_ztake; lia).
   assert (EM : M = put h m) by (rewrite Em; symmetry; apply put_split, HM).
   assert (D : dispensable h m) by (unfold dispensable; rewrite Om, LO; exact Hh).
   assert (N : near (m_mode m)) by (rewrite Em; exact HN).
+  assert (HDm : held m r).
+  { destruct HD as [HD|[HD F]]; [left; exact HD|right]. rewrite EM, put_step in HD by assumption.
+    split; [destruct (step m r); [discriminate|reflexivity|discriminate]|rewrite Em; exact F]. }
   rewrite EM in HI, HS. apply put_idle in HI; [|exact D|exact N].
   assert (HO : bytes_out out o m) by (constructor; [exact Om|lia|exact Wo]).
   destruct (inflate_spec input from end_ out o cap c m r HH bytes_right_proved Hi Hf He Hin HO ltac:(lia) Hl HI)
@@ -116,14 +140,24 @@ Proof.
     pose proof (i_few _ _ _ HI). unfold weight, input_bits in Hn. rewrite zlen_app, bits_of_length, zlen_part, LM, Om, LO in Hn by lia. lia. }
   split; [unfold put; cbn [m_out]; rewrite HM, TD, OM, app_assoc; reflexivity|].
   split; [exact S3|].
-  destruct HE as [(E & HB & _)|(r' & HI' & ER & HW)].
-  - left. split; [exact E|]. rewrite put_step, HB by assumption. reflexivity.
-  - right. exists r'. split; [exact ER|]. split.
-    { split; [apply put_idle; assumption|]. split; [exact N1|]. rewrite ER, <- app_assoc in S3. exact S3. }
-    unfold stops. rewrite put_step by assumption. destruct HW as [(E & A & F)|[(E & Q & W)|(E & F & HL)]].
-    + left. left. rewrite A. auto.
-    + left. right. split; [exact E|]. split; [rewrite X1, zlen_ztake in Q by lia; exact Q|].
-      destruct W as [(A & F)|(m' & r2 & A & L)]; rewrite A; [left; auto|right]. exists (put h m'), r2. split; [reflexivity|].
-      unfold put. cbn [m_out]. rewrite !zlen_app. lia.
-    + right. auto.
+  destruct HE as [(E & HB & _)|(r' & HI' & ER & HK & HW)].
+  { left. split; [exact E|]. rewrite put_step, HB by assumption. reflexivity. }
+  right. exists r'. split; [exact ER|].
+  assert (HL : go <> 0 -> zlen r' < 8 \/ (m1 = m /\ r' = r)).
+  { intros NZ. destruct HK as [HK|[HK|HK]]; [lia|left; exact HK|]. rewrite HK in ER. rewrite ER in S1.
+    apply (held_steps m r (input_bits input from end_)); [exact HDm| |exact S1]. destruct HDm as [H|[_ F]]; auto. }
+  destruct HW as [(E & A & F)|[(E & Q & W)|(E & F)]].
+  3: { right. split; [exact E|]. split; [exact F|]. destruct (HL ltac:(lia)) as [L|[Em1 Er]]; [exact L|].
+       destruct HDm as [L|[_ NF]]; [rewrite Er; exact L|]. rewrite Em1 in F. contradiction. }
+  1: assert (HD1 : held m1 r') by (right; rewrite ER in A; split; [exact (more_prefix _ _ _ A)|exact F]).
+  2: assert (HD1 : held m1 r') by (destruct (HL ltac:(lia)) as [L|[Em1 Er]]; [left; exact L|rewrite Em1, Er; exact HDm]).
+  all: left; assert (RE : reached dictionary all c' (put h m1) r' (input_bits input p end_ ++ more)) by
+    (split; [apply put_idle; assumption|]; split;
+       [destruct HD1 as [L|[M1 F1]]; [left; exact L|right; split; [rewrite put_step, M1 by assumption; reflexivity|exact F1]]|];
+     split; [exact N1|]; rewrite ER, <- app_assoc in S3; exact S3);
+    (split; [|exact RE]); unfold stops; rewrite put_step by assumption.
+  - left. rewrite A. auto.
+  - right. split; [exact E|]. split; [rewrite X1, zlen_ztake in Q by lia; exact Q|].
+    destruct W as [(A & F)|(m' & r2 & A & L)]; rewrite A; [left; auto|right]. exists (put h m'), r2. split; [reflexivity|].
+    unfold put. cbn [m_out]. rewrite !zlen_app. lia.
 Qed.

@@ -13,6 +13,75 @@ Open Scope Z_scope.
 Theorem in_pieces m a m1 r1 b m2 r2 : steps m a m1 r1 -> steps m1 (r1 ++ b) m2 r2 -> steps m (a ++ b) m2 r2.
 Proof. intros H K. eapply steps_trans; [apply steps_keep, H|exact K]. Qed.
 
+(** A step that had too few bits takes some of those that come. *)
+Definition wants {A} (r : reader A) : Prop :=
+  forall bs more a rest, r (bs ++ more) = Done a rest -> zlen rest <= zlen (bs ++ more) /\ (r bs = More -> zlen rest < zlen more).
+
+Lemma sound_finds_wants {A} (r : reader A) R : sound r R -> finds r R -> wants r.
+Proof.
+  intros S F bs more a rest H. apply S in H as (c & E & H). split; [rewrite E, zlen_app; pose proof (zlen_nonneg c); lia|].
+  intros M. destruct (Z.lt_ge_cases (zlen rest) (zlen more)) as [L|L]; [exact L|exfalso].
+  assert (Lc : (length c <= length bs)%nat).
+  { apply (f_equal (@zlen bool)) in E. rewrite !zlen_app in E. unfold zlen in *. lia. }
+  assert (P : bs = c ++ skipn (length c) bs).
+  { apply (f_equal (firstn (length c))) in E. rewrite !firstn_app, firstn_all, Nat.sub_diag in E.
+    replace (length c - length bs)%nat with 0%nat in E by lia. cbn [firstn] in E. rewrite !app_nil_r in E.
+    rewrite <- E at 1. symmetry. apply firstn_skipn. }
+  rewrite P, (F _ _ _ H) in M. discriminate.
+Qed.
+
+Lemma wants_bind {A B} (r : reader A) (f : A -> reader B) :
+  keeps r -> wants r -> (forall a, wants (f a)) -> wants (fun bs => bind (r bs) f).
+Proof.
+  intros K W V bs more b rest H. apply bind_done in H as (a & mid & E & H). pose proof (W _ _ _ _ E) as [L1 L2].
+  pose proof (V a mid [] b rest) as G. rewrite app_nil_r in G. specialize (G H) as [L3 _]. split; [lia|]. intros M.
+  destruct (r bs) as [a0 mid0| |] eqn:E0; cbn [bind] in M; [|specialize (L2 eq_refl); lia|discriminate].
+  rewrite (K _ more _ _ E0) in E. injection E as <- <-. apply (V a0 _ _ _ _ H), M.
+Qed.
+
+Lemma wants_done {A} (a : A) : wants (Done a).
+Proof. intros bs more b rest H. injection H as <- <-. split; [lia|discriminate]. Qed.
+
+Lemma wants_bad {A} : wants (fun _ => @Bad A).
+Proof. intros bs more b rest H. discriminate. Qed.
+
+Lemma wants_more {A} : wants (fun _ => @More A).
+Proof. intros bs more b rest H. discriminate. Qed.
+
+Lemma field_wants_more w : wants (field w).
+Proof. exact (sound_finds_wants _ _ (field_sound w) (field_finds w)). Qed.
+
+Lemma symbol_wants ls : wants (symbol (levels ls)).
+Proof. exact (sound_finds_wants _ _ (symbol_sound ls) (symbol_finds ls)). Qed.
+
+Lemma lengths_want k : wants (extend length_table k).
+Proof. exact (sound_finds_wants _ _ (extend_sound _ k (proj1 tables_sized)) (extend_finds _ k (proj1 tables_sized))). Qed.
+
+Lemma distances_want k : wants (extend distance_table k).
+Proof. exact (sound_finds_wants _ _ (extend_sound _ k (proj2 tables_sized)) (extend_finds _ k (proj2 tables_sized))). Qed.
+
+#[local] Hint Resolve field_keeps symbol_keeps lengths_keep distances_keep keeps_done keeps_bad keeps_more
+  field_wants_more symbol_wants lengths_want distances_want wants_done wants_bad wants_more : pieces.
+
+Ltac pieces :=
+  lazymatch goal with
+  | |- keeps (fun bs => bind _ _) => apply keeps_bind; [pieces|intros ?; pieces]
+  | |- wants (fun bs => bind _ _) => apply wants_bind; [pieces|pieces|intros ?; pieces]
+  | |- _ (fun bs => if ?c then _ else _) => destruct c; pieces
+  | |- _ (fun bs => match ?c with [] => _ | _ :: _ => _ end) => destruct c; pieces
+  | |- _ => auto with pieces
+  end.
+
+Lemma move_wants m : wants (move m).
+Proof. destruct m as [[] final at_bit out]; unfold move; cbn [m_mode m_final m_at m_out]; cbv zeta; pieces. Qed.
+
+Theorem step_wants m : wants (step m).
+Proof.
+  intros bs more m' rest H. unfold step in *. apply bind_done in H as ([[next final] out] & mid & E & H). injection H as _ <-.
+  apply move_wants in E as [L1 L2]. split; [exact L1|]. intros M. apply L2.
+  destruct (move m bs) as [[[a b] c] r| |]; cbn [bind] in M; [discriminate|reflexivity|discriminate].
+Qed.
+
 Definition stopped (m : machine) (bs : list bool) : Prop := match step m bs with Done _ _ => False | _ => True end.
 
 Theorem one_end m bs m1 r1 m2 r2 : steps m bs m1 r1 -> steps m bs m2 r2 -> stopped m1 r1 -> stopped m2 r2 -> m1 = m2 /\ r1 = r2.

@@ -59,7 +59,7 @@ Proof.
     pose proof (rank_bound (m_mode m1)) as RB. pose proof (zlen_nonneg rest).
     unfold weight in Hn. rewrite LM, bits_of_length, LP in Hn. cbn [begin m_mode m_out rank] in Hn. rewrite LD in Hn. lia. }
   assert (NB : go = 4 -> step m1 rest = Bad).
-  { intros E. destruct HE as [(_ & H & _)|(r' & _ & _ & [(G & _)|[(G & _)|(G & _)]])]; [exact H|lia|lia|lia]. }
+  { intros E. destruct HE as [(_ & H & _)|(r' & _ & _ & _ & [(G & _)|[(G & _)|(G & _)]])]; [exact H|lia|lia|lia]. }
   assert (LM : zlen (m_out m1) = o1) by (rewrite O1; apply zlen_ztake; lia).
   (* whatever is valid is run to its end, and there is one end *)
   assert (K : forall data consumed, inflates dictionary piece data consumed ->
@@ -77,11 +77,11 @@ Proof.
         pose proof (zlen_nonneg x). lia.
       + destruct (finished_stays _ _ _ _ FF L) as [-> _]. rewrite OF, zlen_app, LD. lia. }
   split; [|split; [|split; [|split; [|split]]]].
-  - destruct HE as [(G & _)|(r' & _ & _ & [(G & _)|[(G & _)|(G & _)]])]; lia.
+  - destruct HE as [(G & _)|(r' & _ & _ & _ & [(G & _)|[(G & _)|(G & _)]])]; lia.
   - intros E data consumed HD. destruct (K _ _ HD) as (K1 & _).
-    destruct HE as [(G & _)|(r' & _ & _ & [(_ & M & F)|[(G & _)|(G & _)]])]; [lia| |lia|lia]. exact (F (K1 M)).
-  - intros E. destruct HE as [(G & _)|(r' & _ & _ & [(G & _)|[(_ & Q & _)|(G & _)]])]; [lia|lia| |lia]. lia.
-  - intros E. destruct HE as [(G & _)|(r' & HI & ER & [(G & _)|[(G & _)|(_ & F & HL)]])]; [lia|lia|lia|].
+    destruct HE as [(G & _)|(r' & _ & _ & _ & [(_ & M & F)|[(G & _)|(G & _)]])]; [lia| |lia|lia]. exact (F (K1 M)).
+  - intros E. destruct HE as [(G & _)|(r' & _ & _ & _ & [(G & _)|[(_ & Q & _)|(G & _)]])]; [lia|lia| |lia]. lia.
+  - intros E. destruct HE as [(G & _)|(r' & HI & ER & HL & [(G & _)|[(G & _)|(_ & F)]])]; [lia|lia|lia|].
     apply machine_right. exists m1, rest. split; [exact S1|]. split; [exact F|]. split; [rewrite TD; exact OM|].
     pose proof (steps_at _ _ _ _ S1) as A. cbn [begin m_at] in A. rewrite bits_of_length, LP in A.
     rewrite ER, zlen_app in A, LR. unfold input_bits in A, LR. rewrite !bits_of_length in A, LR. rewrite zlen_part in A, LR by lia.
@@ -89,7 +89,7 @@ Proof.
     pose proof (zlen_nonneg r'). Z.div_mod_to_equations. lia.
   - intros E. apply (machine_invalid dictionary piece m1 rest S1 (NB E)).
   - intros data consumed HD Hroom. destruct (K _ _ HD) as (K1 & K2 & K3).
-    destruct HE as [(_ & H & _)|(r' & HI & ER & [(_ & M & F)|[(_ & Q & [(M & F)|(m' & r2 & H & L)])|(G & _)]])].
+    destruct HE as [(_ & H & _)|(r' & HI & ER & _ & [(_ & M & F)|[(_ & Q & [(M & F)|(m' & r2 & H & L)])|(G & _)]])].
     + destruct (K2 H).
     + destruct (F (K1 M)).
     + destruct (F (K1 M)).

@@ -73,8 +73,8 @@ Lemma next dictionary whole rest made S input from end_ out o cap later :
     steps (begin dictionary) (bits_of whole) m1 (left_ ++ bits_of later) /\
     ((go = 4 /\ step m1 left_ = Bad) \/
      exists r', left_ = r' ++ input_bits input p end_ /\
-       stands dictionary whole (zdrop (p - from) rest) (made ++ written out' o o1) (all_arrays c') /\
-       (stops cap o1 go m1 left_ \/ (go = 3 /\ m_mode m1 = Finished /\ (zlen r' < 8 \/ p = from)))).
+       ((stops cap o1 go m1 left_ /\ stands dictionary whole (zdrop (p - from) rest) (made ++ written out' o o1) (all_arrays c')) \/
+        (go = 3 /\ m_mode m1 = Finished /\ zlen r' < 8))).
 Proof.
   intros (c & M & r & -> & HR & HM & taken & HT) (Hi & Hf & He & Hin & Wo & Ho & Hc & Hl) -> (h & EH & Hh).
   rewrite bits_given in HR by assumption. rewrite EH in HM.
@@ -83,8 +83,9 @@ Proof.
   rewrite HM, <- EH, <- app_assoc in OM.
   exists n, go, p, o1, out', c', m1, left_. split; [apply runs_computes, R|]. split; [repeat split; assumption || lia|].
   split; [exact Hn|]. split; [exact OM|]. split; [exact S1|].
-  destruct HE as [HE|(r' & ER & HR' & HE)]; [left; exact HE|right]. exists r'. split; [exact ER|]. split; [|exact HE].
-  exists c', m1, r'. split; [reflexivity|]. rewrite rest_after by lia. rewrite bits_given by lia. split; [exact HR'|]. split; [exact OM|].
+  destruct HE as [HE|(r' & ER & [(HE & HR')|HE])]; [left; exact HE| |]; right; exists r'; (split; [exact ER|]); [left|right; exact HE].
+  split; [exact HE|]. exists c', m1, r'. split; [reflexivity|]. rewrite rest_after by lia. rewrite bits_given by lia.
+  split; [exact HR'|]. split; [exact OM|].
   exists (taken ++ given input from p). rewrite HT, (given_split input from end_ p), <- !app_assoc by lia. reflexivity.
 Qed.
 
@@ -96,7 +97,7 @@ Proof.
   - destruct (next _ _ _ _ _ _ _ _ _ _ _ _ IH HC HR HH) as (n2 & go2 & p2 & o2 & out2 & c2 & m1 & left_ & HX2 & _ & _ & _ & _ & HE).
     destruct (computes_deterministic _ _ _ _ _ _ _ _ _ _ HX HX2) as (_ & EW & EB).
     injection EW as -> -> ->. injection EB as -> ->.
-    destruct HE as [(E & _)|(r' & _ & HS & _)]; [|exact HS]. unfold wants_input, wants_room in HW. lia.
+    unfold wants_input, wants_room in HW. destruct HE as [(E & _)|(r' & _ & [(_ & HS)|(E & _)])]; [lia|exact HS|lia].
 Qed.
 
 Theorem inflate_resumes : Statement.inflate_resumes Decoder.program.
@@ -123,20 +124,19 @@ Proof.
       + destruct (finished_stays _ _ _ _ FF L) as [-> _]. rewrite OF, zlen_app. lia. }
   exists n, go, p, o1, out', (all_arrays c'). split; [exact HX|]. split; [repeat split; assumption || lia|]. split; [exact Hn|].
   unfold stops in HE. split; [|split; [|split; [|split; [|split]]]].
-  - apply four_ways. destruct HE as [(E & _)|(r' & _ & _ & [[(E & _)|(E & _)]|(E & _)])]; lia.
-  - unfold done. intros E. destruct HE as [(G & _)|(r' & ER & HS & [[(G & _)|(G & _)]|(_ & F & HL)])]; [lia|lia|lia|].
-    exists ((m_at m1 + 7) / 8). split.
-    { apply machine_right. exists m1, (left_ ++ bits_of later). rewrite OM. auto. }
+  - apply four_ways. destruct HE as [(E & _)|(r' & _ & [([(E & _)|(E & _)] & _)|(E & _)])]; lia.
+  - unfold done. intros E. destruct HE as [(G & _)|(r' & ER & [([(G & _)|(G & _)] & _)|(_ & F & HL)])]; [lia|lia|lia|].
+    apply machine_right. exists m1, (left_ ++ bits_of later). rewrite OM. split; [exact S1|]. split; [exact F|]. split; [reflexivity|].
     pose proof (steps_at _ _ _ _ S1) as A. cbn [begin m_at] in A. rewrite ER, HT, HR, !zlen_app, !bits_of_length, !zlen_app in A.
     unfold input_bits in A. rewrite bits_of_length, zlen_part in A by lia. rewrite zlen_given in A by lia.
-    rewrite HT, HR, !zlen_app, zlen_given by lia. pose proof (zlen_nonneg r'). split; [|intros Q]; Z.div_mod_to_equations; lia.
+    rewrite HT, HR, !zlen_app, zlen_given by lia. pose proof (zlen_nonneg r'). Z.div_mod_to_equations. lia.
   - unfold wants_input. intros E HL data consumed HD. destruct (K _ _ HD HL) as (K1 & _).
-    destruct HE as [(G & _)|(r' & _ & _ & [[(_ & M & F)|(G & _)]|(G & _)])]; [lia| |lia|lia]. exact (F (K1 M)).
-  - unfold wants_room. intros E. destruct HE as [(G & _)|(r' & _ & _ & [[(G & _)|(_ & Q & _)]|(G & _)])]; [lia|lia|exact Q|lia].
+    destruct HE as [(G & _)|(r' & _ & [([(_ & M & F)|(G & _)] & _)|(G & _)])]; [lia| |lia|lia]. exact (F (K1 M)).
+  - unfold wants_room. intros E. destruct HE as [(G & _)|(r' & _ & [([(G & _)|(_ & Q & _)] & _)|(G & _)])]; [lia|lia|exact Q|lia].
   - unfold invalid. intros E. apply (machine_invalid dictionary whole m1 (left_ ++ bits_of later) S1).
-    destruct HE as [(_ & HB)|(r' & _ & _ & [[(G & _)|(G & _)]|(G & _)])]; [apply step_firm, HB|lia|lia|lia].
+    destruct HE as [(_ & HB)|(r' & _ & [([(G & _)|(G & _)] & _)|(G & _)])]; [apply step_firm, HB|lia|lia|lia].
   - intros data consumed HD HL Hroom. destruct (K _ _ HD HL) as (K1 & K2 & K3).
-    destruct HE as [(_ & H)|(r' & _ & _ & [[(_ & M & F)|(_ & Q & [(M & F)|(m' & r2 & H & L)])]|(G & _)])].
+    destruct HE as [(_ & H)|(r' & _ & [([(_ & M & F)|(_ & Q & [(M & F)|(m' & r2 & H & L)])] & _)|(G & _)])].
     + destruct (K2 H).
     + destruct (F (K1 M)).
     + destruct (F (K1 M)).

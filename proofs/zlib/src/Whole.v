@@ -354,9 +354,9 @@ Theorem inflate_spec :
       from <= p <= end_ /\ o <= o1 <= cap /\ zlen ou = zlen out /\ zdrop o1 ou = zdrop o1 out /\
       steps m given m1 rest /\ bytes_out ou o1 m1 /\ 0 <= n <= 51000 * (weight m given - weight m1 rest) + 102100 /\
       ((go = 4 /\ step m1 rest = Bad /\ refuses c') \/
-       exists r', idle c' m1 r' /\ rest = r' ++ input_bits input p end_ /\
+       exists r', idle c' m1 r' /\ rest = r' ++ input_bits input p end_ /\ (go = 0 \/ zlen r' < 8 \/ p = from) /\
          ((go = 0 /\ step m1 rest = More /\ m_mode m1 <> Finished) \/ (go = 2 /\ no_room cap m1 rest) \/
-          (go = 3 /\ m_mode m1 = Finished /\ (zlen r' < 8 \/ p = from)))).
+          (go = 3 /\ m_mode m1 = Finished))).
 Proof.
   pose proof Hin as Hin0. pose proof Hlong as Hlong0. change (2 ^ 63) with 9223372036854775808 in Hlong, Hin.
   pose proof (i_machine _ _ _ HI) as KM. pose proof (s_state _ (r_shaped _ _ KM)) as [Ls Ws]. pose proof (r_place _ _ _ HO) as Bo.
@@ -533,8 +533,8 @@ Proof.
     + lia.
     + rewrite LF. rewrite Er, zlen_app, bits_of_length, La, zlen_part in AL by lia. clear - AL. unfold n'. Z.div_mod_to_equations. lia.
     + eapply aligned_steps; [exact (i_stored _ _ _ HI)|exact A5].
-    + split; [exact GB|]. destruct Hwhy as [->|[(-> & W1 & W2)|[(-> & W1)|(-> & W1)]]]; [lia|left; auto|right; left; auto|right; right].
-      split; [reflexivity|]. split; [exact W1|]. rewrite LF. lia.
+    + split; [exact GB|]. split; [rewrite LF; lia|].
+      destruct Hwhy as [->|[(-> & W1 & W2)|[(-> & W1)|(-> & W1)]]]; [lia|left; auto|right; left; auto|right; right; auto].
   - left. destruct A7 as (ST & RF & _ & _ & [->| ->]); [lia|]. split; [reflexivity|]. split; [exact ST|]. destruct RF as [S1 S2]. split.
     + apply shaped_state; [exact S1|]. repeat (apply array_set; [|unfold word; cbn [modulus]; lia]). split; assumption.
     + unfold cell, with_state in *. cbn [c_state]. rewrite !znth_zset_other by lia. exact S2.

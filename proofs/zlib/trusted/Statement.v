@@ -79,8 +79,7 @@ Inductive calls (p : program) (dictionary whole : list Z) : list Z -> list Z -> 
     calls p dictionary whole (zdrop (taken - from) rest) (made ++ written out' o o') S'.
 
 (** However many calls there were, and however input and room were cut: the next one goes on as one call with everything would. (With
-    no more to come, [whole] is all that was given; bits of a byte that an earlier call took may be left over, then what is consumed
-    is less than what was taken: only in a call that takes nothing.) *)
+    no more to come, [whole] is all that was given.) *)
 Definition inflate_resumes (p : program) : Prop :=
   forall dictionary whole rest made S input from end_ out o cap later,
     calls p dictionary whole rest made S ->
@@ -90,10 +89,7 @@ Definition inflate_resumes (p : program) : Prop :=
       keeps_within from end_ out o cap taken o' out' /\
       0 <= steps <= 51000 * (32 * (end_ - from) + (o' - o) + 254) + 102100 /\
       In how [wants_input; wants_room; done; invalid] /\
-      (how = done -> exists consumed,
-         inflates dictionary whole (made ++ written out' o o') consumed /\
-         consumed <= zlen whole - zlen rest + (taken - from) /\
-         (from < taken -> consumed = zlen whole - zlen rest + (taken - from))) /\
+      (how = done -> inflates dictionary whole (made ++ written out' o o') (zlen whole - zlen rest + (taken - from))) /\
       (how = wants_input -> later = [] -> forall data consumed, ~ inflates dictionary whole data consumed) /\
       (how = wants_room -> o' = cap) /\
       (how = invalid -> forall more data consumed, ~ inflates dictionary (whole ++ more) data consumed) /\

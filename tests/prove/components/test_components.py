@@ -3,6 +3,7 @@
 import base64 as python_base64
 import importlib.util
 import random
+import subprocess
 import unittest
 from itertools import islice
 from pathlib import Path
@@ -103,3 +104,11 @@ def test_it_passes_all_four_gates_from_sources(name: str, rocq: None) -> None:
     checked = check(PROOFS / name, open_sandbox(), effort=Effort(fuzz=500, thorough=False, file_seconds=240.0))
     assert [(p.gate.value, [f.message for f in p.findings]) for p in checked.passed if p.findings] == []
     assert checked.verdict().outcome is Outcome.ACCEPTED
+
+
+@pytest.mark.slow(seconds=10)
+def test_the_committed_inflate_is_what_is_printed(rocq: None, tmp_path: Path) -> None:
+    """Its gates take minutes: here only its program is printed again."""
+    build = PROOFS / "zlib" / "tests" / "fast" / "build.sh"
+    subprocess.run(["sh", str(build), str(tmp_path)], check=True, capture_output=True, timeout=600)
+    assert (tmp_path / "inflate.c").read_bytes() == (PROOFS / "zlib" / "c" / "zlib.c").read_bytes()
