@@ -3,7 +3,7 @@
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics.
 From ZlibTrusted Require Import Rfc1951 Claims.
-From Zlib Require Import Reader Canonical Right Build Buffer Machine Steps Runs Pieces Whole Stored Program.
+From Zlib Require Import Reader Canonical Right Build Buffer Machine Steps Runs Pieces Whole Stored.
 From Zlib Require Decoder.
 Import ListNotations.
 Open Scope Z_scope.
@@ -55,6 +55,16 @@ Proof.
 Qed.
 
 (** * Calls *)
+
+(** A new state: zeros. *)
+Definition fresh (c : cells) : Prop := shaped c /\ c_state c = repeat 0 10.
+
+Lemma fresh_idle c dictionary : fresh c -> idle c (begin dictionary) [].
+Proof.
+  intros [HS E]. constructor; unfold cell; rewrite ?E; try reflexivity; try exact I.
+  - constructor; [exact HS| |]; unfold cell; cbn [begin m_mode m_final keeps_mode]; unfold cell; rewrite E; reflexivity.
+  - rewrite (@zlen_nil bool). lia.
+Qed.
 
 (** Between calls: less than a byte in the buffer, or more than that is wanted. *)
 Definition held (m : machine) (r : list bool) : Prop := zlen r < 8 \/ (step m r = More /\ m_mode m <> Finished).

@@ -93,6 +93,25 @@ Proof.
   - destruct (G _ _ _ _ L S2). auto.
 Qed.
 
+(** Whatever is valid is run to its end: a run of it that stands still has ended, and has not brought out more than that. *)
+Theorem valid_ends dictionary input data consumed m rest :
+  inflates dictionary input data consumed -> steps (begin dictionary) (bits_of input) m rest ->
+  (step m rest = More -> m_mode m = Finished) /\ step m rest <> Bad /\
+  forall m' r', step m rest = Done m' r' -> zlen (m_out m') <= zlen dictionary + zlen data.
+Proof.
+  intros HD S. apply machine_right in HD as (mF & restF & SF & FF & OF & _).
+  assert (NS : stopped mF restF) by (unfold stopped, step, move; rewrite FF; exact I).
+  split; [|split].
+  - intros M. destruct (one_end _ _ _ _ _ _ S SF) as [-> _]; [unfold stopped; rewrite M; exact I|exact NS|exact FF].
+  - intros B. destruct (one_end _ _ _ _ _ _ S SF) as [E _]; [unfold stopped; rewrite B; exact I|exact NS|].
+    rewrite E in B. unfold step, move in B. rewrite FF in B. discriminate.
+  - intros m' r' H. assert (S2 : steps (begin dictionary) (bits_of input) m' r') by (eapply steps_trans; [exact S|apply steps_one, H]).
+    destruct (steps_linear _ _ _ _ _ _ S2 SF) as [L|L].
+    + apply steps_weight in L as (_ & _ & x & L). rewrite OF in L. apply (f_equal (@zlen Z)) in L. rewrite !zlen_app in L.
+      pose proof (zlen_nonneg x). lia.
+    + destruct (finished_stays _ _ _ _ FF L) as [-> _]. rewrite OF, zlen_app. lia.
+Qed.
+
 (** * Output in pieces *)
 
 (** The same with [h] before all that has come out. *)

@@ -1,7 +1,7 @@
-(** Proved.v: what trusted/Statement.v says of the program, from what Program.v and Calls.v say of its machine. *)
+(** Proved.v: what trusted/Statement.v says of the program, from what Calls.v says of its machine. *)
 From Coq Require Import ZArith Lia Bool String List.
 From VerifiedC Require Import Words Syntax Semantics Wp.
-From Zlib Require Import Reader Canonical Right Build Buffer Machine Steps Runs Pieces Whole Premises Program Calls.
+From Zlib Require Import Reader Canonical Right Build Buffer Machine Steps Runs Pieces Whole Premises Calls.
 From ZlibTrusted Require Import Rfc1951 Statement.
 From Zlib Require Decoder.
 Import ListNotations.
@@ -22,16 +22,6 @@ Proof. intros R. rewrite <- tables_right in R. eapply computes_intro; [reflexivi
 
 Lemma four_ways go : go = 0 \/ go = 2 \/ go = 3 \/ go = 4 -> In go [wants_input; wants_room; done; invalid].
 Proof. unfold wants_input, wants_room, done, invalid. cbn [In]. intuition auto. Qed.
-
-Theorem inflate_right : Statement.inflate_right Decoder.program.
-Proof.
-  intros input from end_ out o cap S (Hi & Hf & He & Hin & Wo & Ho & Hc & Hl) HS. cbv zeta.
-  apply new_state_fresh in HS as (c & -> & HC).
-  destruct (program_right input from end_ out o cap c Hi Hf He Hin Wo ltac:(lia) ltac:(lia) Hl HC header_right_proved)
-    as (n & go & p & o1 & out' & c' & R & B1 & B2 & L1 & T1 & D1 & Hn & W & H0 & H2 & H3 & H4 & H5).
-  exists n, go, p, o1, out', (all_arrays c'). split; [apply runs_computes, R|]. split; [repeat split; assumption || lia|].
-  split; [exact Hn|]. split; [apply four_ways, W|]. auto.
-Qed.
 
 (** * Any number of calls *)
 
@@ -110,18 +100,8 @@ Proof.
   assert (K : forall data consumed, inflates dictionary whole data consumed -> later = [] ->
     (step m1 left_ = More -> m_mode m1 = Finished) /\ step m1 left_ <> Bad /\
     forall m' r', step m1 left_ = Done m' r' -> zlen (m_out m') <= zlen dictionary + zlen data).
-  { intros data consumed HD ->. apply machine_right in HD as (mF & restF & SF & FF & OF & _).
-    change (bits_of []) with (@nil bool) in S1. rewrite app_nil_r in S1.
-    assert (NS : stopped mF restF) by (unfold stopped, step, move; rewrite FF; exact I).
-    split; [|split].
-    - intros M. destruct (one_end _ _ _ _ _ _ S1 SF) as [-> _]; [unfold stopped; rewrite M; exact I|exact NS|exact FF].
-    - intros B. destruct (one_end _ _ _ _ _ _ S1 SF) as [E _]; [unfold stopped; rewrite B; exact I|exact NS|].
-      rewrite E in B. unfold step, move in B. rewrite FF in B. discriminate.
-    - intros m' r' H. assert (S2 : steps (begin dictionary) (bits_of whole) m' r') by (eapply steps_trans; [exact S1|apply steps_one, H]).
-      destruct (steps_linear _ _ _ _ _ _ S2 SF) as [L|L].
-      + apply steps_weight in L as (_ & _ & x & L). rewrite OF in L. apply (f_equal (@zlen Z)) in L. rewrite !zlen_app in L.
-        pose proof (zlen_nonneg x). lia.
-      + destruct (finished_stays _ _ _ _ FF L) as [-> _]. rewrite OF, zlen_app. lia. }
+  { intros data consumed HD ->. change (bits_of []) with (@nil bool) in S1. rewrite app_nil_r in S1.
+    exact (valid_ends _ _ _ _ _ _ HD S1). }
   exists n, go, p, o1, out', (all_arrays c'). split; [exact HX|]. split; [repeat split; assumption || lia|]. split; [exact Hn|].
   unfold stops in HE. split; [|split; [|split; [|split; [|split]]]].
   - apply four_ways. destruct HE as [(E & _)|(r' & _ & [([(E & _)|(E & _)] & _)|(E & _)])]; lia.
@@ -142,4 +122,21 @@ Proof.
     + destruct (F (K1 M)).
     + specialize (K3 _ _ H). rewrite L, OM, !zlen_app, LW in K3. lia.
     + exact G.
+Qed.
+
+(** * One call *)
+
+Theorem inflate_right : Statement.inflate_right Decoder.program.
+Proof.
+  intros input from end_ out o cap S HA HS. cbv zeta.
+  destruct (inflate_resumes (ztake o out) (given input from end_) (given input from end_) [] S input from end_ out o cap [])
+    as (n & go & p & o1 & out' & S' & HX & HK & Hn & HW & H3 & H0 & H2 & H4 & HC).
+  - apply no_call, HS.
+  - exact HA.
+  - symmetry. apply app_nil_r.
+  - exists []. split; [apply app_nil_r|left; reflexivity].
+  - exists n, go, p, o1, out', S'. split; [exact HX|]. split; [exact HK|]. split; [exact Hn|]. split; [exact HW|].
+    split; [intros E; specialize (H3 E); rewrite Z.sub_diag in H3; exact H3|].
+    split; [intros E; exact (H0 E eq_refl)|]. split; [exact H2|]. split; [exact H4|].
+    intros data consumed HD Hroom. apply (HC data consumed HD eq_refl). change (zlen (@nil Z)) with 0. lia.
 Qed.

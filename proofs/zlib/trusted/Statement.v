@@ -56,7 +56,7 @@ Definition inflate_right (p : program) : Prop :=
     exists steps how taken o' out' S',
       called p input from end_ out o cap S steps how taken o' out' S' /\
       keeps_within from end_ out o cap taken o' out' /\
-      0 <= steps <= 51000 * (32 * (end_ - from) + (o' - o)) + 102100 /\
+      0 <= steps <= 51000 * (32 * (end_ - from) + (o' - o) + 254) + 102100 /\
       In how [wants_input; wants_room; done; invalid] /\
       (how = done -> inflates dictionary (given input from end_) (written out' o o') (taken - from)) /\
       (how = wants_input -> forall data consumed, ~ inflates dictionary (given input from end_) data consumed) /\
