@@ -81,29 +81,26 @@ Proof.
   destruct (Z.leb_spec 1 (zlen (in_use ls))), (Z.leb_spec (zlen (in_use ls)) 0); cbn [andb orb]; lia || reflexivity.
 Qed.
 
-Lemma accepted_literal ls : Forall (fun l => 0 <= l <= 15) ls -> accepted 1 1 ls = is_literal_code ls.
+(** A single codeword of one bit will do; of distances also none at all. *)
+Lemma accepted_single least ls : least = 0 \/ least = 1 -> Forall (fun l => 0 <= l <= 15) ls ->
+  accepted least 1 ls = if least =? 0 then is_distance_code ls else is_literal_code ls.
 Proof.
-  intros HF. unfold accepted, is_literal_code, is_complete. change (2 ^ 15) with 32768. destruct (space ls =? 32768); [reflexivity|].
-  rewrite (longest_in_use ls HF). apply in_use_range in HF. cbn [orb]. destruct HF as [|l [|k t] Hl HF]; [reflexivity| |].
-  - change (zlen [l]) with 1. cbn [longest fold_right andb]. change ((1 <=? 1) && (1 <=? 1)) with true. cbn [andb].
-    destruct (Z.leb_spec (Z.max l 0) 1).
-    + assert (l = 1) by lia. subst l. reflexivity.
-    + destruct l as [|[| |]|]; try reflexivity; lia.
+  intros HL HF. unfold accepted, is_distance_code, is_literal_code, is_complete. change (2 ^ 15) with 32768.
+  destruct (space ls =? 32768); [destruct (least =? 0); reflexivity|].
+  rewrite (longest_in_use ls HF). apply in_use_range in HF. cbn [orb]. destruct HF as [|l [|k t] Hl HF].
+  - destruct HL as [-> | ->]; reflexivity.
+  - change (zlen [l]) with 1. cbn [longest fold_right andb]. destruct (Z.leb_spec (Z.max l 0) 1).
+    + assert (l = 1) by lia. subst l. destruct HL as [-> | ->]; reflexivity.
+    + rewrite andb_false_r. destruct (least =? 0), l as [|[| |]|]; try reflexivity; lia.
   - rewrite !zlen_cons. pose proof (zlen_nonneg t). destruct (Z.leb_spec (zlen t + 1 + 1) 1); [lia|]. rewrite andb_false_r. cbn [andb].
-    destruct l as [|[| |]|]; reflexivity.
+    destruct (least =? 0), l as [|[| |]|]; reflexivity.
 Qed.
 
+Lemma accepted_literal ls : Forall (fun l => 0 <= l <= 15) ls -> accepted 1 1 ls = is_literal_code ls.
+Proof. apply (accepted_single 1). auto. Qed.
+
 Lemma accepted_distance ls : Forall (fun l => 0 <= l <= 15) ls -> accepted 0 1 ls = is_distance_code ls.
-Proof.
-  intros HF. unfold accepted, is_distance_code, is_complete. change (2 ^ 15) with 32768. destruct (space ls =? 32768); [reflexivity|].
-  rewrite (longest_in_use ls HF). apply in_use_range in HF. cbn [orb]. destruct HF as [|l [|k t] Hl HF]; [reflexivity| |].
-  - change (zlen [l]) with 1. cbn [longest fold_right andb]. change ((0 <=? 1) && (1 <=? 1)) with true. cbn [andb].
-    destruct (Z.leb_spec (Z.max l 0) 1).
-    + assert (l = 1) by lia. subst l. reflexivity.
-    + destruct l as [|[| |]|]; try reflexivity; lia.
-  - rewrite !zlen_cons. pose proof (zlen_nonneg t). destruct (Z.leb_spec (zlen t + 1 + 1) 1); [lia|]. rewrite andb_false_r. cbn [andb].
-    destruct l as [|[| |]|]; reflexivity.
-Qed.
+Proof. apply (accepted_single 0). auto. Qed.
 
 (** * What the arrays hold after a change *)
 
