@@ -80,7 +80,7 @@ def test_cpythons_own_tests_pass_with_it_in_place_of_zlib(ours: ModuleType, tmp_
     command = [sys.executable, str(HERE / "cpython.py")]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    # These ask for what a machine may not have: 4 GB, a path in ASCII for temporary files, a Python built for debugging.
+    # These ask for what a machine may not have: 4 GB, a path in ASCII for temporary files, a debugging build.
     assert ran.stdout.count("skipped: ") <= 3
 
 
