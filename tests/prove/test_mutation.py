@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from assay.core.sandbox import open_sandbox
 from assay.core.scratch import scratch
 from assay.prove.component import read
 from assay.prove.mutation.campaign import read_state, run_campaign
+from assay.prove.mutation.equivalence import HEAD
 from assay.prove.mutation.mutants import PROGRAM, TRUSTED, Mutant, chosen, definitions, mutants
 from assay.prove.mutation.trial import Trial, Workshop
 from tests.prove.conftest import QUICK, Assay
@@ -104,6 +106,21 @@ def test_each_mutant_is_killed_or_shown_to_change_nothing(rocq: None, skeleton: 
         for path, old, new, result, by in cases:
             trial = workshop.attempt(make(skeleton, path, old, new))
             assert (trial.result, trial.by) == (result, by), (new, trial)
+
+
+def test_the_order_of_quantifiers_is_no_matter(rocq: None, tmp_path: Path) -> None:
+    """As in `forall value b a` for `forall value a b`: proofs fit both, and both say the same."""
+    text = """
+    Definition one (P : nat -> Prop) := (forall a b, a < b -> P b -> exists c, a < c /\\ P c) /\\ True.
+    Definition other (P : nat -> Prop) := (forall b a, a < b -> P b -> exists c, a < c /\\ P c) /\\ True.
+    Definition wrong (P : nat -> Prop) := (forall b a, a < b -> P a -> exists c, a < c /\\ P c) /\\ True.
+    Goal forall P, one P <-> other P. Proof. by_order. Qed.
+    Goal forall P, one P -> other P. Proof. by_order. Qed.
+    Goal forall P, one P <-> wrong P. Proof. Fail by_order. Abort.
+    """
+    (tmp_path / "Order.v").write_text(HEAD + text)
+    done = subprocess.run(["coqc", "-q", "Order.v"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_component_that_does_not_pass_has_no_mutants(rocq: None, skeleton: Path, tmp_path: Path) -> None:

@@ -8,9 +8,13 @@ from assay.prove.provers.rocq import Rocq
 
 _OTHER = "AssayMutant"
 _SECONDS = 60.0
-_HEAD = """Require Import Coq.micromega.Lia Coq.ZArith.ZArith Coq.Lists.List Coq.Strings.String.
+HEAD = """Require Import Coq.micromega.Lia Coq.ZArith.ZArith Coq.Lists.List Coq.Strings.String.
 Ltac convertible := intros; solve [let H := fresh in intro H; exact H | split; let H := fresh in intro H; exact H].
 Ltac close := try solve [assumption | lia | eauto with zarith].
+Ltac applied := match goal with H : _ |- _ => solve [eapply H; eassumption] end.
+Ltac parted := repeat match goal with H : _ /\\ _ |- _ => destruct H | |- _ /\\ _ => split end.
+Ltac by_order := intros; try split; intros; repeat match goal with H : _ |- _ => progress hnf in H end; hnf;
+  parted; intros; applied.
 Ltac by_logic := intros; solve [timeout 20 (firstorder close)].
 """
 
@@ -42,9 +46,9 @@ def compare_statements(original: Rocq, changed: Rocq, path: str) -> How:
 
 def _text(original: Rocq, module: str, sign: str) -> str:
     trusted = original.names.trusted
-    lines = [f"Require {trusted}.{module}.\nRequire {_OTHER}.{module}.\n", _HEAD]
+    lines = [f"Require {trusted}.{module}.\nRequire {_OTHER}.{module}.\n", HEAD]
     for theorem in original.component.manifest.theorems:
-        lines.append(f"Goal {_goal(theorem, trusted, sign)}.\nProof. first [convertible | by_logic]. Qed.\n")
+        lines.append(f"Goal {_goal(theorem, trusted, sign)}.\nProof. first [convertible | by_order | by_logic]. Qed.\n")
     return "".join(lines)
 
 
