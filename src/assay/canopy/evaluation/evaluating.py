@@ -4,7 +4,7 @@ A large tile counts as several pieces of 150 pixels; pieces of one tile are alik
 too narrow, and with one piece there is none. Nothing here knows what made the predictions.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,12 +151,13 @@ def evaluate(
     predict: Predict,
     tiles: Iterable[Tile],
     *,
-    calibration: Calibration | None = None,
+    calibration: Calibration | Mapping[str, Calibration] | None = None,
     seed: int = 0,
 ) -> Evaluation:
     """Measure `predict` on `tiles`, which are read one after another. Unlabelled tiles are passed over.
 
-    With a `calibration` its intervals are measured, otherwise those that the predictions have, if they have any.
+    With a `calibration` (or one for each site) its intervals are measured, otherwise those that the predictions have,
+    if they have any.
     """
     pieces: list[Piece] = []
     shown: dict[str, dict[str, Example]] = {}  # by site: the first tile, and the worst
@@ -165,7 +166,8 @@ def evaluate(
         if not tile.labelled.any():
             continue
         prediction = checked(predict(tile), tile)
-        stated, intervals = _intervals(prediction, calibration)
+        known = calibration.get(tile.site) if isinstance(calibration, Mapping) else calibration
+        stated, intervals = _intervals(prediction, known)
         if levels is not None and stated != levels:
             raise BadInput(f"The intervals predicted for {tile.name} are of other levels than those before.")
         levels = stated

@@ -117,10 +117,12 @@ class Calibration(_Model):
 
 def collect_errors(predict: "Predict", tiles: "Iterable[Tile]", *, seed: int = 0) -> list[SiteErrors]:
     """Errors by site. `predict` must not have been trained on the sites of `tiles`."""
+    from assay.canopy.evaluation.prediction import checked
+
     draw = np.random.default_rng(seed)
     found: dict[str, list[tuple[Array, Array, Array | None]]] = {}
     for tile in tiles:
-        prediction = predict(tile)
+        prediction = checked(predict(tile), tile)
         places = np.flatnonzero(tile.labelled)
         if len(places) > _PIXELS:
             places = draw.choice(places, _PIXELS, replace=False)
@@ -171,6 +173,13 @@ def calibrate(errors: Sequence[SiteErrors], levels: Sequence[float] = LEVELS) ->
             for site, shares in zip(groups, best.covered, strict=True)
         ),
     )
+
+
+def each_from_others(errors: Sequence[SiteErrors], levels: Sequence[float] = LEVELS) -> dict[str, Calibration]:
+    """For every site the calibration of all others: what can be measured there. None where there is only one site."""
+    if len(errors) < 2:
+        return {}
+    return {site.site: calibrate([other for other in errors if other is not site], levels) for site in errors}
 
 
 @dataclass(frozen=True, eq=False)

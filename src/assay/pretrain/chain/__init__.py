@@ -15,6 +15,7 @@ from assay.pretrain.chain.protocol import (
     Sheet,
     Terms,
     agreed_parameters,
+    rounds_ended,
 )
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "TooEarly",
     "TooLate",
     "agreed_parameters",
+    "rounds_ended",
     "seal_sheet",
 ]

@@ -260,6 +260,18 @@ def agreed_parameters(chain: Chain, round_: int) -> Digest | None:
     return best if votes[best] * 2 > sum(votes.values()) else None
 
 
+def rounds_ended(chain: Chain, planned: int) -> int:
+    """How many rounds of a run have ended.
+
+    The clock of a chain does not stop with the run: of the rounds after the `planned` ones, those count up to the last
+    in which somebody handed in.
+    """
+    ended, _ = chain.terms().clock.at(chain.time())
+    while ended > planned and not chain.commitments(ended - 1):
+        ended -= 1
+    return ended
+
+
 def weighted_median(values: Sequence[tuple[int, int]]) -> int:
     """The lower weighted median of (value, stake) pairs with positive stakes; integers throughout."""
     total, reached = sum(stake for _, stake in values), 0

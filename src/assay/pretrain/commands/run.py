@@ -144,15 +144,15 @@ def status(run: RunFilePath, json_: Json = False) -> None:
     from assay.pretrain.joining import open_run
 
     opened = open_run(run)
-    document = _status(opened.chain)
+    document = _status(opened.chain, opened.file.recipe.rounds)
     if json_:
         emit(document)
         return
     _print_status(document)
 
 
-def _status(chain: "Chain") -> dict[str, object]:
-    from assay.pretrain.chain.protocol import Role, agreed_parameters
+def _status(chain: "Chain", planned: int) -> dict[str, object]:
+    from assay.pretrain.chain.protocol import Role, agreed_parameters, rounds_ended
 
     round_, phase = chain.terms().clock.at(chain.time())
     members = [
@@ -168,7 +168,8 @@ def _status(chain: "Chain") -> dict[str, object]:
         for member in chain.members()
     ]
     rounds = []
-    for then in range(max(0, round_ - 10), round_):
+    ended = rounds_ended(chain, planned)
+    for then in range(max(0, ended - 10), ended):
         outcome = chain.outcome(then)
         rounds.append(
             {
@@ -223,15 +224,16 @@ def audit(
 ) -> None:
     """Recompute rounds from chain and stores: scores, selection, aggregate. Exit 1 if anything differs."""
     from assay.pretrain.audit import Auditor
+    from assay.pretrain.chain.protocol import rounds_ended
     from assay.pretrain.joining import open_run
 
     opened = open_run(run)
     auditor = Auditor(opened.file.recipe, opened.chain, opened.corpus, opened.stores, opened.bench, tolerance=tolerance)
-    now, _ = opened.chain.terms().clock.at(opened.chain.time())
+    ended = rounds_ended(opened.chain, opened.file.recipe.rounds)
     found = []
-    for then in round_ if round_ else range(now):
-        if not 0 <= then < now:
-            raise BadInput(f"Round {then} has not ended: the last that has is {now - 1}.")
+    for then in round_ if round_ else range(ended):
+        if not 0 <= then < ended:
+            raise BadInput(f"Round {then} has not ended: the last that has is {ended - 1}.")
         findings = auditor.audit(then)
         found.append((then, findings))
         if not json_:
