@@ -22,6 +22,7 @@ from assay.prove.calling import Function, bind
 from assay.prove.component import MAX_TOML, Manifest, parse
 
 VARIABLE = "ASSAY_PROOFS"  # a folder of components
+PACKAGED = Path(__file__).with_name("packaged")  # what a wheel brings: their programs, printed and built
 MAX_C = 8 << 20
 
 
@@ -52,7 +53,8 @@ def component_folder(name: str) -> Path:
     """The folder of the component `name`."""
     if not name.replace("-", "").isalnum() or not name.isascii():
         raise BadInput(f"{name[:80]!r} is not the name of a component.")
-    folder = proofs_folder() / name
+    root = PACKAGED if PACKAGED.is_dir() and VARIABLE not in os.environ else proofs_folder()
+    folder = root / name
     if not (folder / "component.toml").is_file():
         raise BadInput(f"There is no component {name!r} in {folder.parent}.")
     return folder
@@ -93,7 +95,14 @@ def _compiled(source: Path) -> Path:
     """The shared library of a printed program, built with the pinned flags if it is not there yet."""
     if not source.is_file() or source.stat().st_size > MAX_C:
         raise BadInput(f"{source} is not there: `assay prove print` writes it.")
-    data = source.read_bytes()
+    return compiled(source.read_bytes(), str(source))
+
+
+def compiled(data: bytes, source: str) -> Path:
+    """The shared library of this C, which comes from `source`: built once, and then kept."""
+    packaged = PACKAGED / "built" / f"{digest_bytes(data).removeprefix('sha256:')}.so"
+    if packaged.is_file():
+        return packaged
     kind = [digest_bytes(data), compiler_version(), *FLAGS, *LINK_FLAGS]
     library = cache() / f"{digest_bytes(canonical_json(kind)).removeprefix('sha256:')}.so"
     if library.exists():

@@ -13,7 +13,7 @@ from assay.prove.zlib.arguments import contiguous, dictionary
 from assay.prove.zlib.decompressing import decompress, error
 from assay.prove.zlib.framing import Invalid
 from assay.prove.zlib.program import ffi, memcmp
-from assay.prove.zlib.stream import DictionaryNeeded, Stream, WrongDictionary
+from assay.prove.zlib.stream import DictionaryNeeded, Stream, Window, WrongDictionary
 
 # After a flush of these kinds everything that was given stands in the stream.
 _COMPLETE = (zlib.Z_PARTIAL_FLUSH, zlib.Z_SYNC_FLUSH, zlib.Z_FULL_FLUSH, zlib.Z_FINISH)
@@ -75,15 +75,15 @@ class Guard:
             raise
         return stream
 
-    def _compare(self, address: Any, size: int) -> None:
+    def _compare(self, window: Window, start: int, size: int) -> None:
         while size:
             if not self._given:
                 raise RoundTripFailed("the encoder's stream decodes to more than its data")
             first = self._given[0]
             part = min(size, len(first) - self._seen)
-            if memcmp(address, first + self._seen, part):
+            if memcmp(window.address + start, first + self._seen, part):
                 raise RoundTripFailed(_DIFFERENT)
-            address, size, self._seen = address + part, size - part, self._seen + part
+            start, size, self._seen = start + part, size - part, self._seen + part
             if self._seen == len(first):
                 self._given.popleft()
                 self._seen = 0

@@ -5,11 +5,8 @@ This is Python, tested and not proved. Of a header it keeps four bytes at most, 
 
 from collections.abc import Callable
 from copy import copy
-from typing import Literal
 
-from assay.prove.zlib.program import checksum_of, ffi
-
-Kind = Literal["raw", "zlib", "gzip"]
+from assay.prove.zlib.program import Kind, checksum_of, ffi
 
 _GZIP = b"\x1f\x8b"
 _METHOD = 8  # "deflate", in both formats
@@ -17,15 +14,6 @@ _HEADER_CRC, _EXTRA, _NAME, _COMMENT, _RESERVED = 2, 4, 8, 16, 0xE0  # RFC 1952,
 _DICTIONARY = 0x20  # RFC 1950, 2.2
 _TEXT = -1  # the size of a field that ends with a zero
 _PIECE = 1 << 10  # bytes that are searched for the zero at once
-
-
-# Headers of two bytes that allow a window of 32,768 bytes and ask for no dictionary: zlib's own, and a few more.
-USUAL = frozenset(
-    bytes((16 * size + _METHOD, flags))
-    for size in range(8)
-    for flags in range(256)
-    if (256 * (16 * size + _METHOD) + flags) % 31 == 0 and not flags & _DICTIONARY
-)
 
 
 class Invalid(Exception):

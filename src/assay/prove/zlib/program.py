@@ -1,29 +1,31 @@
 """The verified programs as C functions: inflate with the memory that it keeps, CRC-32 and Adler-32.
 
-They come from the components `zlib`, `crc32` and `adler32`; cffi lets go of the GIL while one of them runs. What the
-functions ask of their caller is seen to here and in the callers: sizes of arrays, bounds, no overlap.
+They come from the components `zlib`, `crc32` and `adler32`, and are called through `bridge.c`, which does in one call
+what would take several; cffi lets go of the GIL meanwhile. What the programs ask of their caller is seen to there, here
+and in the callers: sizes of arrays, bounds, no overlap.
 """
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from cffi import FFI  # type: ignore[import-untyped]
 
-from assay.prove.loading import library
+from assay.core.errors import Unavailable
+from assay.prove.loading import compiled, library
 
-MORE_INPUT, MORE_ROOM, DONE, INVALID = 0, 2, 3, 4  # what zlib_inflate answers
+Kind = Literal["raw", "zlib", "gzip"]
+
+MORE_INPUT, MORE_ROOM, DONE, INVALID, UNUSUAL = 0, 2, 3, 4, 5  # what inflate answers; UNUSUAL is of bridge_whole
+MORE_TO_DO = 15  # bits of what inflate_feed gives: all zero when it has taken all and wants more
+INPUT_LEFT = 8  # one of them
+UNFINISHED = 1 << 20  # more than bridge_whole gives as a size
 HISTORY = 1 << 15  # bytes: no distance reaches further back
 LONGEST = 258  # bytes of one copy: with room for it the program takes its fast way
 EXPANSION = 1032  # bytes that can come of one: theorem `expansion`
+KINDS: dict[Kind, int] = {"raw": 0, "zlib": 1, "gzip": 2}
 
 ffi = FFI()
 ffi.cdef("""
-typedef struct {  /* sizes as the program has them */
-  uint64_t state[10];
-  uint8_t lens[320];
-  uint32_t lit_table[2048]; uint16_t lit_count[16]; uint16_t lit_sym[288];
-  uint32_t dist_table[512]; uint16_t dist_count[16]; uint16_t dist_sym[32];
-  uint64_t results[3];
-} decoder;
 void zlib_inflate(const uint8_t *input, uint8_t *out, uint64_t *state, uint8_t *lens,
   uint32_t *lit_table, uint16_t *lit_count, uint16_t *lit_sym,
   uint32_t *dist_table, uint16_t *dist_count, uint16_t *dist_sym,
@@ -33,14 +35,30 @@ uint64_t crc32_update(const uint8_t *data, uint64_t size, uint64_t value);
 uint64_t crc32_join(uint64_t first, uint64_t second, uint64_t second_length);
 int memcmp(const void *, const void *, size_t);
 """)
-_inflate = ffi.dlopen(str(library("zlib"))).zlib_inflate
-_adler32 = ffi.dlopen(str(library("adler32"))).adler32_update
+_BRIDGE = Path(__file__).with_name("bridge.c")
+
+
+def _opened() -> Any:
+    """The bridge, with the programs behind it."""
+    source = _BRIDGE.read_bytes()
+    ffi.cdef(source.decode().partition("/* declarations */")[2].partition("/* end of the declarations */")[0])
+    opened = ffi.dlopen(str(compiled(source, str(_BRIDGE))))
+    programs = _inflate_library.zlib_inflate, _adler32_library.adler32_update, _crc32_library.crc32_update
+    if not opened.bridge_open(*(ffi.cast("void *", program) for program in programs)):
+        raise Unavailable("The compiled zlib does not do what its proved program does: remove it from the cache.")
+    return opened
+
+
+_inflate_library = ffi.dlopen(str(library("zlib")))
+_adler32_library = ffi.dlopen(str(library("adler32")))
 _crc32_library = ffi.dlopen(str(library("crc32")))
-_crc32, _crc32_join = _crc32_library.crc32_update, _crc32_library.crc32_join
+_adler32, _crc32, _crc32_join = _adler32_library.adler32_update, _crc32_library.crc32_update, _crc32_library.crc32_join
+_bridge = _opened()
+_begin, _run, _checksum = _bridge.bridge_begin, _bridge.bridge_run, _bridge.bridge_checksum
+inflate_whole, inflate_next, inflate_feed = _bridge.bridge_whole, _bridge.bridge_next, _bridge.bridge_feed
 memcmp = ffi.dlopen(None).memcmp
 
-_UNUSED = bytes(80)  # the state of a decoder that has read nothing
-_new = ffi.new_allocator(should_clear_after_alloc=False)
+new_uncleared = ffi.new_allocator(should_clear_after_alloc=False)
 
 # What the program puts into state[4] when the input is invalid, in the words of zlib.
 _REASONS = {
@@ -58,50 +76,45 @@ _REASONS = {
 }
 
 
-_DECODER = ffi.typeof("decoder *")
+class Whole:
+    """A decoder for whole streams, and memory for short outputs. To be used by one thread at a time."""
 
+    __slots__ = ("_decoder", "memory", "out", "window")
 
-class Decoder:
-    """What the program keeps from one call to the next. To be used by one thread at a time."""
-
-    __slots__ = ("_arrays", "_memory", "_places", "_results")
+    ROOM = len(ffi.new("whole *").out)
 
     def __init__(self) -> None:
-        m = self._memory = _new(_DECODER)
-        tables = m.lit_table, m.lit_count, m.lit_sym, m.dist_table, m.dist_count, m.dist_sym
-        self._arrays = m.state, m.lens, *tables
-        self._results = results = m.results
-        self._places = results, results + 1, results + 2
-        self.reset()
+        self.memory = new_uncleared("whole *")
+        self._decoder = ffi.addressof(self.memory, "decoder")
+        self.out = self.memory.out
+        self.window = ffi.buffer(self.out)
 
-    def run(self, data: Any, start: int, end: int, out: Any, o: int, cap: int) -> tuple[int, int, int]:
-        """From data[start:end] to out[o:cap]; out[:o] is the history, of which the last 32,768 bytes are looked at.
+    def begin(self, data: Any, start: int, end: int, room: int) -> int:
+        """A new stream, from data[start:end] to `out`, as far as `room`; returns the answer."""
+        return int(_begin(self._decoder, data, start, end, self.out, room))
 
-        Returns the answer, how far it came in `data`, and how far in `out`.
-        """
-        _inflate(data, out, *self._arrays, start, end, o, cap, *self._places)
-        answer, position, size = self._results
-        return answer, position, size
+    def run(self, data: Any, start: int, end: int, out: Any, o: int, cap: int) -> int:
+        """Go on from data[start:end] to out[o:cap]; out[:o] is the history: its last 32,768 bytes are looked at."""
+        return int(_run(self._decoder, data, start, end, out, o, cap))
 
-    def reset(self) -> None:
-        """As new: only the ten words of the state matter then."""
-        ffi.memmove(self._memory, _UNUSED, len(_UNUSED))
+    @property
+    def reached(self) -> tuple[int, int]:
+        """How far the latest call came in the input, and how far in the output."""
+        return self._decoder.position, self._decoder.size
 
     def reason(self) -> str:
         """Why the input is invalid, after this was the answer."""
-        return _REASONS.get(self._memory.state[4], "invalid data")
-
-    def copy(self) -> "Decoder":
-        other = Decoder()
-        ffi.memmove(other._memory, self._memory, ffi.sizeof("decoder"))
-        return other
+        return reason(self._decoder)
 
 
-def checksum_of(kind: str, address: Any, size: int, value: int) -> int:
+def reason(decoder: Any) -> str:
+    """Why the input is invalid, after this was the answer of this decoder."""
+    return _REASONS.get(decoder.state[4], "invalid data")
+
+
+def checksum_of(kind: Kind, address: Any, size: int, value: int) -> int:
     """The checksum that a stream of this kind carries, carried on by `size` bytes."""
-    if kind == "zlib":
-        return int(_adler32(address, size, value))
-    return int(_crc32(address, size, value)) if kind == "gzip" else 0
+    return int(_checksum(KINDS[kind], address, size, value))
 
 
 def adler32(data: Any, value: int = 1, /) -> int:

@@ -9,15 +9,41 @@ from typing import Any
 
 from assay.prove.zlib.arguments import Data
 from assay.prove.zlib.framing import Header, Invalid, Trailer, first_checksum
-from assay.prove.zlib.program import DONE, HISTORY, INVALID, MORE_INPUT, MORE_ROOM, Decoder, checksum_of, ffi
+from assay.prove.zlib.program import (
+    DONE,
+    HISTORY,
+    INPUT_LEFT,
+    INVALID,
+    KINDS,
+    MORE_ROOM,
+    checksum_of,
+    ffi,
+    inflate_feed,
+    new_uncleared,
+    reason,
+)
 
-Sink = Callable[[Any, int], None]  # where new bytes stand, and how many
-
-_OWN = HISTORY + (8 << 10)  # bytes; with the decoder's tables within 1.5 times of what C zlib keeps
 _BORROWED = 256 << 10
 _SHORT = 1 << 10  # bytes of input for which borrowing does not pay
-_new = ffi.new_allocator(should_clear_after_alloc=False)
-_lent: list[Any] = []  # windows that nobody uses now: at most one for each thread that was inside at once
+AT_ONCE = 16 << 10  # bytes of input whose output may have room in the stream's own window
+_NO_LIMIT = (1 << 64) - 1
+_STREAM = ffi.typeof("stream *")
+
+
+class Window:
+    """Memory for what comes out, in C and in Python."""
+
+    __slots__ = ("address", "buffer")
+
+    def __init__(self, address: Any) -> None:
+        self.address, self.buffer = address, ffi.buffer(address)
+
+
+Sink = Callable[[Window, int, int], None]  # where new bytes stand: from which, and how many
+_lent: list[Window] = []  # nobody uses these now: at most one for each thread that was inside at once
+
+
+_UNUSED = bytes(80)  # the state of a decoder that has read nothing
 
 
 class DictionaryNeeded(Exception):
@@ -31,16 +57,26 @@ class WrongDictionary(Exception):
 class Stream:
     """The state of one stream. To be used by one thread at a time."""
 
+    __slots__ = (
+        "_dictionary",
+        "_failed",
+        "_header",
+        "_trailer",
+        "decoding",
+        "memory",
+        "position",
+        "wants_room",
+        "window",
+    )
+
     def __init__(self, wbits: int, dictionary: bytes | None = None) -> None:
+        self.decoding = False  # in the middle of the compressed data
         self.position = 0  # how much of the latest input is done with
         self.wants_room = False  # the latest call ended for want of room: more output is to come
         self._header = Header(wbits)
         self._dictionary = dictionary
-        self._decoder = Decoder()
-        self._window = _new("uint8_t[]", _OWN)
-        self._size = 0  # of what stands in the window
-        self._checksum = self._produced = 0
-        self._decoding = False
+        self.memory = new_uncleared(_STREAM)
+        self.window = Window(self.memory.window)
         self._trailer: Trailer | None = None
         self._failed: str | None = None
         if self._header.complete:
@@ -52,30 +88,33 @@ class Stream:
 
     def copy(self) -> "Stream":
         other = Stream.__new__(Stream)
-        other.__dict__.update(self.__dict__)
-        other._header, other._decoder = self._header.copy(), self._decoder.copy()
+        other.position, other.wants_room = self.position, self.wants_room
+        other._header, other._dictionary = self._header.copy(), self._dictionary
+        other.memory = new_uncleared(_STREAM)
+        ffi.memmove(other.memory, self.memory, ffi.sizeof("stream"))
+        other.window = Window(other.memory.window)
+        other.decoding, other._failed = self.decoding, self._failed
         other._trailer = self._trailer.copy() if self._trailer else None
-        other._window = _new("uint8_t[]", _OWN)
-        ffi.memmove(other._window, self._window, self._size)
         return other
 
-    def feed(self, data: Data, limit: int | None, sink: Sink) -> None:
+    def feed(self, data: Data, limit: int | None, sink: Sink, begun: int = -1) -> None:
         """Decode from `data`, at most `limit` bytes; `position` says afterwards how many of `data` are done with.
 
+        `begun` is what `inflate_next` has given for these data, if it has been called.
         `Invalid` once nothing valid can come of the stream, `DictionaryNeeded`, `WrongDictionary`.
         """
         self.position = 0
         if self._failed is not None:
             raise Invalid(self._failed)
         try:
-            if not self._decoding and self._trailer is None:
+            if not self.decoding and self._trailer is None:
                 self._read_header(memoryview(data))
-            if self._decoding:
-                self._decode(data, limit, sink)
+            if self.decoding:
+                self._decode(data, limit, sink, begun)
             if self._trailer is not None:
                 self.position = self._trailer.feed(memoryview(data), self.position)
         except Invalid as error:
-            self._failed = str(error)
+            self._failed, self.decoding = str(error), False
             raise
 
     def _read_header(self, data: memoryview) -> None:
@@ -94,55 +133,51 @@ class Stream:
 
     def _begin(self, dictionary: bytes | None) -> None:
         """The data come next, after this history."""
-        history = (dictionary or b"")[-HISTORY:]
-        ffi.memmove(self._window, history, len(history))
-        self._size = len(history)
-        self._checksum = first_checksum(self._header.kind)
-        self._decoding = True
+        history, memory = (dictionary or b"")[-HISTORY:], self.memory
+        ffi.memmove(memory.decoder.state, _UNUSED, len(_UNUSED))
+        ffi.memmove(memory.window, history, len(history))
+        memory.filled, memory.produced = len(history), 0
+        memory.kind, memory.checksum = KINDS[self._header.kind], first_checksum(self._header.kind)
+        self.decoding = True
 
-    def _decode(self, data: Data, limit: int | None, sink: Sink) -> None:
+    def _decode(self, data: Data, limit: int | None, sink: Sink, begun: int) -> None:
+        if begun >= 0 and self._came(begun, len(data), self.window, sink):
+            return
         if len(data) - self.position <= _SHORT:
-            self._size = self._run(data, limit, sink, self._window, self._size, _OWN)
+            self._run(data, limit, sink, self.window, (ffi.NULL, 0))
             return
         try:
             window = _lent.pop()  # no other thread has it then
         except IndexError:
-            window = _new("uint8_t[]", _BORROWED)
+            window = Window(new_uncleared("uint8_t[]", _BORROWED))
         try:
-            size = self._run(data, limit, sink, window, _recent(self._window, self._size, window), _BORROWED)
-            self._size = _recent(window, size, self._window)
+            self._run(data, limit, sink, window, (window.address, _BORROWED))
         finally:
             _lent.append(window)
 
-    def _run(self, data: Data, limit: int | None, sink: Sink, window: Any, size: int, room: int) -> int:
-        """Decode through the window, of which `size` bytes are filled; returns how many are in the end."""
-        address = data if type(data) is bytes else ffi.from_buffer("uint8_t[]", data)
-        end, kind = len(data), self._header.kind
-        left = -1 if limit is None else limit
+    def _run(self, data: Data, limit: int | None, sink: Sink, window: Window, lent: tuple[Any, int]) -> None:
+        """Decode through the window, as often as it gets full."""
+        address, end = data if type(data) is bytes else ffi.from_buffer("uint8_t[]", data), len(data)
+        memory, left = self.memory, _NO_LIMIT if limit is None else limit
         while True:
-            if size == room:
-                size = _recent(window, size, window)
-            cap = room if left < 0 else min(room, size + left)
-            answer, self.position, reached = self._decoder.run(address, self.position, end, window, size, cap)
-            if answer == INVALID:
-                raise Invalid(self._decoder.reason())
-            made = reached - size
-            if made:
-                address_of_new = window + size
-                self._checksum = checksum_of(kind, address_of_new, made, self._checksum)
-                self._produced += made
-                sink(address_of_new, made)
-            size, left = reached, left - made if left >= 0 else left
-            if answer == DONE:
-                self._decoding = False
-                self._trailer = Trailer(kind, self._checksum, self._produced)
-            if answer in (DONE, MORE_INPUT) or left == 0:
-                self.wants_room = answer == MORE_ROOM
-                return size
+            came = inflate_feed(memory, address, self.position, end, left, *lent)
+            if self._came(came, end, window, sink):
+                return
+            if limit is not None:
+                left -= came >> 32
+                if not left:
+                    return
 
-
-def _recent(source: Any, size: int, target: Any) -> int:
-    """Put the last bytes of a window to the beginning of one, as far as distances reach; returns how many."""
-    kept = min(size, HISTORY)
-    ffi.memmove(target, source + (size - kept), kept)
-    return kept
+    def _came(self, came: int, end: int, window: Window, sink: Sink) -> bool:
+        """See to what has been answered; says whether there is nothing more to do with this input."""
+        answer, made, memory = came & 7, came >> 32, self.memory
+        self.position = memory.decoder.position if came & INPUT_LEFT else end
+        if answer == INVALID:
+            raise Invalid(reason(memory.decoder))
+        if made:
+            sink(window, came >> 8 & 0xFFFFFF, made)
+        if answer == DONE:
+            self.decoding = False
+            self._trailer = Trailer(self._header.kind, memory.checksum, memory.produced)
+        self.wants_room = answer == MORE_ROOM
+        return not self.wants_room
