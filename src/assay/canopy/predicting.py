@@ -5,16 +5,19 @@ spread is the standard deviation of the bins (and of the eight answers), an unca
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from assay.canopy.evaluation.prediction import Prediction
-from assay.canopy.model import CanopyModel
+from assay.canopy.model import CanopyModel, load
 from assay.canopy.model.canopy import mirrored
+from assay.canopy.model.files import DECLARED
 from assay.canopy.resolution import resized
 from assay.canopy.tiles import Tile
+from assay.core.errors import BadInput
 
 _WINDOW = 512  # pixels: larger tiles are predicted in windows
 _MARGIN = 64  # pixels of a window that are thrown away where another window has them
@@ -37,6 +40,39 @@ def predictor(models: CanopyModel | Sequence[CanopyModel], *, flips: bool = Fals
         if (rows, columns) != tile.shape:
             both = resized(both, *tile.shape)
         return Prediction(both[0].numpy().astype(np.float32), both[1].numpy().astype(np.float32))
+
+    return predict
+
+
+def trained_on(model: CanopyModel) -> frozenset[str]:
+    """The sites that the model's card says it was trained on; none if it does not say."""
+    named = model.card.get("trained_on")
+    return frozenset(map(str, named)) if isinstance(named, list) else frozenset()
+
+
+def has_models_by_site(folder: Path) -> bool:
+    """Whether `folder` holds models in folders named for the sites that they never saw, and is no model itself."""
+    return not (folder / DECLARED).exists() and any(folder.glob(f"*/{DECLARED}"))
+
+
+def predictor_by_site(folder: Path, *, flips: bool = False) -> Callable[[Tile], Prediction]:
+    """Predicts each tile with the model in `folder`/SITE, which must not have been trained on that site.
+
+    One model is held at a time: give tiles site by site.
+    """
+    held: dict[str, Callable[[Tile], Prediction]] = {}
+
+    def predict(tile: Tile) -> Prediction:
+        if tile.site not in held:
+            place = folder / tile.site
+            if not (place / DECLARED).is_file():
+                raise BadInput(f"{folder} has no model for the site {tile.site!r}: one was expected in {place}.")
+            model = load(place)
+            if tile.site in trained_on(model):
+                raise BadInput(f"The model in {place} was trained on {tile.site}: it must be one that never saw it.")
+            held.clear()
+            held[tile.site] = predictor(model, flips=flips)
+        return held[tile.site](tile)
 
     return predict
 

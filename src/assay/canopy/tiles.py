@@ -35,7 +35,7 @@ NODATA = -9999.0  # in rasters that are written here
 
 _REQUIRED = ("file", "site", "kind")
 _ROLE = re.compile(r"_(rgb|image|chm|height)$", re.IGNORECASE)
-_NAME = re.compile(r"[^\x00-\x1f/\\]{1,200}")
+_NAME = re.compile(r"(?!\.\.?$)[^\x00-\x1f/\\]{1,200}")  # it may name a folder
 
 Heights = NDArray[np.float32]
 Mask = NDArray[np.bool_]

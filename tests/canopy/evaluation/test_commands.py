@@ -62,6 +62,30 @@ def test_evaluate_says_what_is_wrong(data: Path, tmp_path: Path) -> None:
     assert "there is none" in everywhere.stderr
 
 
+def test_tiles_of_a_site_are_moved_together(tmp_path: Path) -> None:
+    draw, tiles = np.random.default_rng(1), []
+    for number in range(6):  # so noisy that hardly any tile can tell its own shift
+        whole = scenes.forest(number, 120)
+        cut = whole.crop(20, 20, 80, 80)
+        rgb = np.clip(cut.rgb + draw.normal(0, 200, cut.rgb.shape), 1, 255)
+        tiles.append(scenes.tile(f"A{number}", rgb, whole.height[17:97, 26:106]))
+    write_folder(tmp_path / "data", tiles)
+    document = json.loads(
+        assay("labels", "register", tmp_path / "data", "--out", tmp_path / "placed", "--together", "--json").stdout
+    )
+    rows = document["tiles"]
+    assert len(rows) == 6 and all(row["moved"] and row["judged_by"] == "together" for row in rows)
+    assert len({(row["found_rows"], row["found_columns"]) for row in rows}) == 1
+    assert np.hypot(rows[0]["found_rows"] - 3, rows[0]["found_columns"] + 6) < 1
+    assert json.loads((tmp_path / "placed" / "registration.json").read_text()) == document
+    moved = read_manifest(tmp_path / "placed")[0].load()
+    known = np.isfinite(moved.height)
+    truth = scenes.forest(0, 120).height[20:100, 20:100]
+    assert np.abs(moved.height - truth)[known].mean() < 0.5 * np.abs(tiles[0].height - truth).mean()
+    alone = assay("labels", "register", tmp_path / "data", "--out", tmp_path / "alone").stdout
+    assert alone.count("moved") < 6
+
+
 @pytest.mark.slow
 def test_labels_are_registered_and_cleaned_into_new_folders(data: Path, tmp_path: Path) -> None:
     document = json.loads(assay("labels", "register", data, "--out", tmp_path / "placed", "--json").stdout)

@@ -69,6 +69,18 @@ def test_sixteen_bits_are_mapped_once_their_range_is_declared(model: Path, tmp_p
     assert call(*asked, "--range", 0, 2040).exit_code == 0
 
 
+def test_a_map_of_eight_positions_is_another_map(model: Path, tmp_path: Path) -> None:
+    path = scene(tmp_path / "a.tif", 64, 64)
+    asked = ("map", path, "--model", model, "--date", "2020-07-15", "--out")
+    assert call(*asked, tmp_path / "once").exit_code == 0
+    assert call(*asked, tmp_path / "eight", "--flips").exit_code == 0
+    said = json.loads((tmp_path / "eight" / "a.json").read_text())["properties"]["canopy:model"]
+    assert said["flips"] is True
+    assert (heights(tmp_path / "once", "a") != heights(tmp_path / "eight", "a")).any()
+    mixed = call(*asked, tmp_path / "once", "--flips", "--json")
+    assert mixed.exit_code == 2 and "a finished map of another model" in json.loads(mixed.stdout)["error"]["message"]
+
+
 def test_a_model_that_is_none_is_said(tmp_path: Path) -> None:
     done = call("map", scene(tmp_path / "a.tif", 64, 64), "--model", tmp_path, "--out", tmp_path / "map", "--json")
     assert done.exit_code == 2 and "has no model.json" in json.loads(done.stdout)["error"]["message"]

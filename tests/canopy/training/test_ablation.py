@@ -8,6 +8,9 @@ import pytest
 
 from assay.canopy.ablation import Row, document, run
 from assay.canopy.ablation.design import ROWS, folds
+from assay.canopy.ablation.running import models_of
+from assay.canopy.evaluation import evaluate
+from assay.canopy.predicting import predictor_by_site
 from assay.canopy.tiles import Tile
 from assay.canopy.training import TrainConfig
 
@@ -80,6 +83,26 @@ def test_the_table_pairs_rows_and_states_claims_and_targets(
     targets = {target["target"]: target for target in made["targets"]}
     mae = by_name["site-held-out", "general recipe"]["mae"]["value"]
     assert targets["MAE at most 0.6 of the constant's"]["value"] == pytest.approx(mae / constant["mae"]["value"])
+
+
+def test_models_of_each_site_are_kept_for_the_evaluation(land: list[Tile], small: TrainConfig, tmp_path: Path) -> None:
+    ours = [Row("general recipe", small.model_copy(update={"steps": 4}))]
+    run(land, tmp_path, ours, ["each-site"], range(1))
+    assert not (tmp_path / "models").exists()
+    told: list[str] = []
+    first = run(land, tmp_path, ours, ["each-site"], range(1), keep_models=True, told=told.append)
+    assert len(told) == 3  # results without their models are made again
+    place = models_of(tmp_path, "each-site", "general recipe", 0)
+    assert sorted(folder.name for folder in place.iterdir()) == ["A", "B", "C"]
+    again = evaluate(predictor_by_site(place), land)
+    (before,) = first.found["each-site", "general recipe"]
+    assert again.overall().metrics["mae"].value == pytest.approx(before.overall().metrics["mae"].value)
+    run(land, tmp_path, ours, ["each-site"], range(1), keep_models=True, told=told.append)
+    assert len(told) == 3
+    # Another training: its result replaces the old one, and the old model does not stay beside it.
+    other = [Row("general recipe", small.model_copy(update={"steps": 3}))]
+    run(land, tmp_path, other, ["each-site"], range(1))
+    assert not list(place.glob("*/model.json"))
 
 
 def test_the_rows_are_those_of_the_paper_and_ours() -> None:

@@ -1,7 +1,8 @@
 """Do the units that are not done, one after another, and keep each result as it comes: stop and run again to go on.
 
 A unit's result is the sums of its pieces (see evaluation.metrics), under a name with a digest of what it depends on;
-after a change of the code's recipes or of the tiles it is done anew.
+after a change of the code's recipes or of the tiles it is done anew. Models are kept where asked: of `each-site` they
+make a folder with one model per site that never saw it, which `assay canopy evaluate` takes.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from assay.canopy.evaluation.evaluating import Evaluation, Piece, evaluate
 from assay.canopy.evaluation.metrics import JOINT, Sums
 from assay.canopy.evaluation.prediction import Predict
 from assay.canopy.model import load
+from assay.canopy.model.files import DECLARED, WEIGHTS
 from assay.canopy.predicting import predictor
 from assay.canopy.resolution import at_resolution
 from assay.canopy.tiles import Tile
@@ -44,9 +46,13 @@ def run(
     seeds: Sequence[int],
     *,
     steps: int | None = None,
+    keep_models: bool = False,
     told: Callable[[str], None] = lambda _: None,
 ) -> Ablation:
-    """All units, the missing ones done now. `steps` replaces every row's number of steps."""
+    """All units, the missing ones done now. `steps` replaces every row's number of steps.
+
+    With `keep_models` each trained model stays in models_of(out, ...)/FOLD.
+    """
     out.mkdir(parents=True, exist_ok=True)
     found: dict[tuple[Protocol, str], list[Evaluation]] = {}
     seconds = 0.0
@@ -56,7 +62,7 @@ def run(
             by_protocol: dict[Protocol, list[Piece]] = {}
             for protocol, fold in plan:
                 unit = Unit(protocol, fold.name, row.name, seed)
-                pieces, took = _done(unit, row, fold, out, steps, told)
+                pieces, took = _done(unit, row, fold, out, steps, keep_models, told)
                 by_protocol.setdefault(protocol, []).extend(pieces)
                 seconds += took
             for protocol, all_pieces in by_protocol.items():
@@ -64,15 +70,23 @@ def run(
     return Ablation(found, seconds)
 
 
+def models_of(out: Path, protocol: Protocol, row: str, seed: int) -> Path:
+    """Where the models of a row are kept, one folder per fold."""
+    return out / "models" / protocol / f"{row.replace(' ', '_').replace('+', 'and')}-{seed}"
+
+
 def _done(
-    unit: Unit, row: Row, fold: Fold, out: Path, steps: int | None, told: Callable[[str], None]
+    unit: Unit, row: Row, fold: Fold, out: Path, steps: int | None, keep: bool, told: Callable[[str], None]
 ) -> tuple[list[Piece], float]:
     """The result of a unit: kept, or made now."""
+    model = models_of(out, unit.protocol, unit.row, unit.seed) / unit.fold
+    missing = keep and row.config is not None and not (model / DECLARED).is_file()
     config = _config(row, unit.seed, steps)
     digest = _digest(config, row, fold)
     file = out / f"{unit.name}.json"
-    if (kept := _read(file, digest)) is not None:
+    if (kept := _read(file, digest)) is not None and not missing:
         return kept
+    shutil.rmtree(model, ignore_errors=True)  # it is of another training
     told(unit.name)
     began = time.monotonic()
     evaluation = evaluate(_fitted(config, row, fold, out / f"{unit.name}.training"), fold.test)
@@ -81,7 +95,12 @@ def _done(
     draft = file.with_suffix(".draft")
     draft.write_text(json.dumps({"digest": digest, "seconds": took, "pieces": pieces}))
     draft.replace(file)
-    shutil.rmtree(out / f"{unit.name}.training", ignore_errors=True)
+    place = out / f"{unit.name}.training"
+    if keep and row.config is not None:
+        model.mkdir(parents=True)
+        for name in (WEIGHTS, DECLARED):  # the declaration last: it says that the model is whole
+            (place / name).replace(model / name)
+    shutil.rmtree(place, ignore_errors=True)
     return list(evaluation.pieces), took
 
 

@@ -19,6 +19,9 @@ def ablate(
         typer.Option(help="in-domain, site-held-out or each-site [default: the first two]."),
     ] = None,
     row: Annotated[list[str] | None, typer.Option(help="Only these rows [default: all].")] = None,
+    keep_models: Annotated[
+        bool, typer.Option("--keep-models", help="Keep each model; `evaluate` takes those of each-site.")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Train with each loss on the same tiles and print one table: in-domain and on sites never seen, by height."""
@@ -42,9 +45,12 @@ def ablate(
         chosen,
         range(seeds),
         steps=steps,
+        keep_models=keep_models,
         told=lambda name: err.print(f"training: {name}", markup=False, soft_wrap=True),
     )
     made = document(found)
+    if keep_models:
+        made["models"] = str((out_ / "models").absolute())
     if json_:
         emit(made)
     else:
@@ -64,7 +70,7 @@ def _print(made: dict[str, Any]) -> None:
     for target in made["targets"]:
         value = "nothing to measure it on" if target["value"] is None else f"{target['value']:.2f}"
         said = {True: "reached", False: "not reached", None: "not measured"}[target["reached"]]
-        out.print(f"{target['target']}: {value}, {said}", markup=False, soft_wrap=True)
+        out.print(f"{target['protocol']}: {target['target']}: {value}, {said}", markup=False, soft_wrap=True)
 
 
 def _overall(rows: list[dict[str, Any]]) -> Any:

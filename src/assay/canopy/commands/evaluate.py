@@ -1,5 +1,6 @@
 """`assay canopy evaluate`: how good a model is on tiles with lidar heights, with intervals, and beside the paper."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,7 @@ from assay.core.errors import BadInput
 from assay.terminal import Json, command, emit, err, finish, out
 
 if TYPE_CHECKING:
-    from assay.canopy.evaluation import Evaluation, Predict
+    from assay.canopy.evaluation import Coverage, Evaluation, Predict
     from assay.canopy.evaluation.change import Change
     from assay.canopy.tiles import TileRef
     from assay.canopy.uncertainty import Calibration
@@ -19,7 +20,13 @@ BASELINES = ("constant", "colour")
 
 @command
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=f"A folder with a model, or {', '.join(BASELINES)}.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help=f"A folder with a model (or one per site that it never saw), or {', '.join(BASELINES)}.",
+        ),
+    ],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder with a manifest.csv of tiles.")],
     split: Annotated[
         list[str] | None, typer.Option(help="Evaluate tiles of these splits [default: all but train].")
@@ -38,19 +45,26 @@ def evaluate(
     json_: Json = False,
 ) -> None:
     """Evaluate a model on tiles with lidar heights. Bias is prediction minus lidar height."""
+    from assay.canopy.evaluation import coverage_of
     from assay.canopy.evaluation import evaluate as run
     from assay.canopy.evaluation.change import evaluate_change, pairs
     from assay.canopy.evaluation.report import evaluation_page
     from assay.canopy.tiles import read_manifest
-    from assay.canopy.uncertainty import Calibration, collect_errors
+    from assay.canopy.uncertainty import Calibration, collect_errors, each_from_others
     from assay.canopy.uncertainty import calibrate as fit
+    from assay.core.whole import write_whole
     from assay.web.page import write_page
 
+    for path in (calibrate, html):
+        _can_be_written(path)
     everything = [ref for ref in read_manifest(data) if not (real_only and ref.synthetic)]
     chosen = choose(everything, split or [], site or [])
-    predict = predictor_of(model, everything, chosen, flips)
-    known = Calibration.read(calibration) if calibration else None
+    predict = predictor_of(model, everything, chosen, flips, unseen=calibrate is not None)
+    errors = collect_errors(predict, (ref.load() for ref in chosen), seed=seed) if calibrate else []
+    known = Calibration.read(calibration) if calibration else each_from_others(errors) or None
     evaluation = run(predict, (ref.load() for ref in chosen), calibration=known, seed=seed)
+    made_from = f"of {calibration.name}" if calibration else "each site by the others" if known else "of the model"
+    coverage = coverage_of(evaluation, made_from)
     change = None
     if second is not None:
         both = pairs(chosen, read_manifest(second))
@@ -58,19 +72,22 @@ def evaluate(
     document: dict[str, Any] = {"model": model, "data": str(data.absolute()), **evaluation.to_json()}
     if change is not None:
         document["change"] = change.to_json()
+    if coverage is not None:
+        document["coverage_of_intervals"] = coverage.to_json()
     if calibrate is not None:
-        made = fit(collect_errors(predict, (ref.load() for ref in chosen), seed=seed))
-        calibrate.write_text(made.to_json())
+        made = fit(errors)
+        write_whole(calibrate, made.to_json().encode())
         document["calibration"] = str(calibrate.absolute())
         if not json_:
             _say_calibration(made, calibrate)
     if html is not None:
-        write_page(html, evaluation_page(evaluation, model=Path(model).name, data=data.name, change=change))
+        page = evaluation_page(evaluation, model=Path(model).name, data=data.name, change=change, coverage=coverage)
+        write_page(html, page)
         document["page"] = str(html.absolute())
     if json_:
         emit(document)
     else:
-        show(evaluation, Path(model).name, change)
+        show(evaluation, Path(model).name, change, coverage)
         if html is not None:
             err.print(f"Page: {html.absolute()}", markup=False, soft_wrap=True)
     finish(True)
@@ -98,15 +115,15 @@ def choose(refs: "list[TileRef]", splits: list[str], sites: list[str]) -> "list[
     return found
 
 
-def predictor_of(model: str, refs: "list[TileRef]", held: "list[TileRef]", flips: bool) -> "Predict":
-    """A model from its folder, or a baseline fitted to the labelled tiles of sites that are not evaluated."""
-    if model not in BASELINES:
-        from assay.canopy.model import load
-        from assay.canopy.predicting import predictor
+def predictor_of(
+    model: str, refs: "list[TileRef]", held: "list[TileRef]", flips: bool, *, unseen: bool = False
+) -> "Predict":
+    """A model from its folder, or a baseline fitted to the labelled tiles of sites that are not evaluated.
 
-        if not Path(model).is_dir():
-            raise BadInput(f"{model[:200]} is no folder with a model; the baselines are {', '.join(BASELINES)}.")
-        return predictor(load(Path(model)), flips=flips)
+    With `unseen` a model that says that it was trained on a site of `held` is refused.
+    """
+    if model not in BASELINES:
+        return _trained(model, {ref.site for ref in held}, flips, unseen)
     from assay.canopy.evaluation.baselines import Constant, LinearColour
 
     sites = {ref.site for ref in held}
@@ -116,7 +133,31 @@ def predictor_of(model: str, refs: "list[TileRef]", held: "list[TileRef]", flips
     return Constant.fit(tiles) if model == "constant" else LinearColour.fit(tiles)
 
 
-def show(evaluation: "Evaluation", model: str, change: "Change | None") -> None:
+def _trained(model: str, sites: set[str], flips: bool, unseen: bool) -> "Predict":
+    from assay.canopy.model import load
+    from assay.canopy.predicting import has_models_by_site, predictor, predictor_by_site, trained_on
+
+    folder = Path(model)
+    if not folder.is_dir():
+        raise BadInput(f"{model[:200]} is no folder with a model; the baselines are {', '.join(BASELINES)}.")
+    if has_models_by_site(folder):
+        return predictor_by_site(folder, flips=flips)
+    loaded = load(folder)
+    if unseen and (seen := sorted(trained_on(loaded) & sites)):
+        raise BadInput(
+            f"The model was trained on {', '.join(seen)}: intervals are calibrated on sites that it never saw, so name "
+            "others with --site."
+        )
+    return predictor(loaded, flips=flips)
+
+
+def _can_be_written(path: Path | None) -> None:
+    """Asked before the work, not after it."""
+    if path is not None and (path.is_dir() or not os.access(path.parent, os.W_OK)):
+        raise BadInput(f"{path} cannot be written: name a file in a folder that exists.")
+
+
+def show(evaluation: "Evaluation", model: str, change: "Change | None", coverage: "Coverage | None" = None) -> None:
     """The evaluation in the terminal: by site, by height, and beside the paper."""
     from rich.table import Table
 
@@ -142,6 +183,10 @@ def show(evaluation: "Evaluation", model: str, change: "Change | None") -> None:
             cells = [cell(found[key]) for key in keys] + [cell(pair) for pair in found["coverage"]]
             table.add_row(found["name"].replace("[", "("), str(found["tiles"]), *cells)
         out.print(table)
+        out.print()
+    if coverage is not None:
+        for sentence in coverage.sentences():
+            out.print(sentence, markup=False, soft_wrap=True)
         out.print()
     table = Table(box=None, pad_edge=False)
     for name in ("beside the paper", "tested on", "MAE m", "block R²", "bias m", "edge error"):

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from assay.canopy.evaluation import paper, pictures
 from assay.canopy.evaluation.change import Change
+from assay.canopy.evaluation.coverage import Coverage
 from assay.canopy.evaluation.evaluating import Evaluation, Example, Figure, Group
 from assay.canopy.evaluation.metrics import JOINT, Array
 from assay.web import drawing, plots
@@ -17,7 +18,9 @@ _SIDE = 300  # pixels of the scatter plot
 _MAP = 180
 
 
-def evaluation_page(evaluation: Evaluation, *, model: str, data: str, change: Change | None = None) -> str:
+def evaluation_page(
+    evaluation: Evaluation, *, model: str, data: str, change: Change | None = None, coverage: Coverage | None = None
+) -> str:
     """The page of an evaluation of `model` on `data`."""
     overall = evaluation.overall()
     return render(
@@ -39,6 +42,7 @@ def evaluation_page(evaluation: Evaluation, *, model: str, data: str, change: Ch
         error_ramp=pictures.ramp("error"),
         highest=pictures.HIGHEST,
         farthest=pictures.FARTHEST,
+        covered=coverage.sentences() if coverage else [],
         change=change,
         change_rows=change_rows(change) if change else [],
     )
