@@ -22,6 +22,7 @@ HERE = PROOFS / "zlib" / "tests" / "python"
 STREAMS = 1500
 TEXT = b"".join(b"%d bottles of beer on the wall, " % n for n in range(3000))
 FORMS = (-15, 15, 31)
+NOT_WHOLE = "Error -5 while decompressing data: incomplete or truncated stream"
 
 
 @pytest.fixture(scope="module")
@@ -355,3 +356,82 @@ def test_every_name_of_the_standard_module_is_there(ours: ModuleType) -> None:
     assert names <= set(ours.__all__)
     assert all(getattr(ours, name) == getattr(zlib, name) for name in names if name[0].isupper())
     assert ours.error is zlib.error
+
+
+def test_streams_that_begin_with_any_bits_of_fixed_codes_decode_as_in_pieces(ours: ModuleType) -> None:
+    """Whole ones begin with tables that were copied, those in pieces with tables that were made."""
+    rng, ends = random.Random(3), set()
+
+    def in_pieces(stream: bytes) -> tuple[bytes, bool]:
+        decoder = ours.decompressobj()
+        made = decoder.decompress(stream[:2]) + decoder.decompress(stream[2:])
+        return made, decoder.eof
+
+    for first in (byte for byte in range(256) if byte & 6 == 2):
+        for size in (0, 1, 9, 40):
+            stream = b"\x78\x9c" + bytes([first]) + rng.randbytes(size)
+            whole, pieces = outcome(ours.decompress, stream), outcome(in_pieces, stream)
+            if isinstance(pieces[0], bytes):
+                assert not pieces[1] and whole == (zlib.error, NOT_WHOLE), stream
+            else:
+                assert whole == pieces, stream
+            ends.add(pieces[1])
+        one = packed(bytes([(first & 0xF8) | 1]) * 3, strategy=zlib.Z_FIXED)
+        assert ours.decompress(one) == zlib.decompress(one)
+    assert len(ends) > 3  # not whole, and invalid for several reasons
+
+
+def farthest(copies: int) -> tuple[bytes, bytes]:
+    """A raw stream of 32,768 stored bytes and copies of 258 bytes from 32,768 bytes back, and what it stands for."""
+    held = random.Random(5).randbytes(1 << 15)
+    code, distance = "11000101", "11101" + "1" * 13
+    bits = "1" + "10" + (code + distance) * copies + "0000000"
+    block = int(bits[::-1], 2).to_bytes((len(bits) + 7) // 8, "little")
+    stored = b"\x00\x00\x80\xff\x7f" + held
+    return stored + block, (held * (258 * copies // len(held) + 2))[: len(held) + 258 * copies]
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 1000, 4096, 16384, 16385, 1 << 20])
+def test_what_distances_reach_is_kept_when_a_window_is_moved(ours: ModuleType, size: int) -> None:
+    stream, data = farthest(3000 if size > 1 else 400)
+    assert zlib.decompress(stream, -15) == data
+    assert ours.decompress(stream, -15) == data
+    for limit in (0, 1 << 12, 40001):
+        decoder, made = ours.decompressobj(-15), bytearray()
+        for start in range(0, len(stream), size):
+            made += decoder.decompress(stream[start : start + size], limit)
+            while decoder.unconsumed_tail:
+                made += decoder.decompress(decoder.unconsumed_tail, limit)
+        assert made + decoder.flush() == data and decoder.eof
+
+
+def test_outputs_longer_and_shorter_than_their_beginning_suggests(ours: ModuleType) -> None:
+    noise = random.Random(6).randbytes(300_000)
+    for data in (noise, noise + bytes(3_000_000), bytes(100_000) + noise, bytes(3_000_000), TEXT * 30, noise[:65537]):
+        for wbits in FORMS:
+            stream = packed(data, wbits)
+            assert ours.decompress(stream, wbits) == data
+            assert ours.decompress(bytearray(stream + b"more"), wbits, bufsize=1) == data
+
+
+def test_whole_streams_that_are_wrong_late_are_refused_alike(ours: ModuleType) -> None:
+    for data in (b"short", TEXT, random.Random(8).randbytes(70_000)):
+        stream = packed(data)
+        for broken in (
+            stream[:-1],
+            stream[:-4],
+            stream[:-5],
+            stream[:-1] + b"?",
+            b"\x78\xbb" + stream[2:],
+            b"\x78",
+            b"",
+        ):
+            assert outcome(ours.decompress, broken) == outcome(zlib.decompress, broken)
+
+
+def test_a_limit_is_forgotten_once_all_has_come(ours: ModuleType) -> None:
+    decoder = ours._ZlibDecompressor()
+    stream = packed(bytes(1000))
+    assert decoder.decompress(stream[:-5], 10) == bytes(10) and not decoder.needs_input
+    assert decoder.decompress(b"") == bytes(990) and decoder.needs_input
+    assert decoder.decompress(stream[-5:]) == b"" and decoder.eof
